@@ -2,7 +2,7 @@
 // standard output. node drive.mjs chromium|chromium-guest|firefox|firefox-guest MODULES UI_FOLDER     guest: on no page yet, with a
 // fake camera and microphone
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
-//   {"do":"visit","url":"…","without":"part of the URL of a request that fails once","camera":[width, height]}  in a new profile   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
+//   {"do":"visit","url":"…","without":"part of the URL of a request that fails once","camera":[width, height],"window":[width, height]}  in a new profile; narrow windows are those of phones   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
 //   {"do":"text","selector":"…"}  the text of an element, null if it does not exist   {"do":"received"}  what all connections have received
 //   {"do":"choose","selector":"…","files":["…"]}  presses an element and chooses files   {"do":"memory"}  takes the API to write to files away
 //   {"do":"open"}  reloads the page   {"do":"screenshot","path":"…"}   {"do":"quit"}
@@ -57,10 +57,11 @@ const open = async () => {
   await page.waitForFunction(() => document.title === 'ready', { timeout: 20_000 });
 };
 if (!isGuest) await open();
-const visit = async ({ url, without, camera }) => {
+const visit = async ({ url, without, camera, window: size }) => {
   await page.close();
   page = await (await browser.createBrowserContext()).newPage();
   logMessages();
+  if (size) await page.setViewport({ width: size[0], height: size[1], ...(size[0] < 600 && !isFirefox ? { isMobile: true, hasTouch: true } : {}) });
   // The page does not export its connections, so record each of them for getStats.
   await page.evaluateOnNewDocument(() => {
     const made = window.made = [];

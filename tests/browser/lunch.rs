@@ -12,14 +12,14 @@ use whole_system::browser::{Browser, Kind};
 use whole_system::people::{BOTH, Habits, Person};
 use whole_system::seclusion;
 
-const SECRET: &str = "what we had on the first day";
+pub(crate) const SECRET: &str = "what we had on the first day";
 const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
 /// Longest wait for a change on the page.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Pictures that the guest must decode.
-const PICTURES: u64 = 30;
+pub(crate) const PICTURES: u64 = 30;
 /// Energy above that of silence.
-const ENERGY: f64 = 0.001;
+pub(crate) const ENERGY: f64 = 0.001;
 /// Width of the members' cameras. The guest's window displays three people, so half of it suffices there.
 const WIDTH: u32 = 960;
 /// Width and height of the tile in which the guest is displayed.
@@ -98,7 +98,7 @@ async fn sits_down(gus: &mut Browser, link: &str, host: &Person) -> ParticipantI
 }
 
 /// Waits for five pictures of somebody.
-async fn pictures(person: &Person, id: &ParticipantId) {
+pub(crate) async fn pictures(person: &Person, id: &ParticipantId) {
     let (start, mut seen, mut count) = (Instant::now(), 0, 0);
     while count < 5 {
         assert!(start.elapsed() < PATIENCE, "{} sees nothing of {id:?}", person.name());
@@ -121,7 +121,7 @@ async fn narrow(person: &Person, id: &ParticipantId) {
     }
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         member_secret: Some(SECRET.into()),
@@ -131,7 +131,7 @@ fn config() -> Config {
     }
 }
 
-async fn member(name: &str, voice: u32, server: &ServerAddress) -> Person {
+pub(crate) async fn member(name: &str, voice: u32, server: &ServerAddress) -> Person {
     let video = VideoLimits { width: WIDTH, height: 540, fps: 15 };
     let person = Person::new(Habits { loopback: false, video, ..Habits::new(name, voice) });
     person.tell(Command::SetSecret { server: server.clone(), secret: Some(SECRET.into()) }).await;
@@ -149,7 +149,7 @@ async fn cem(server: &ServerAddress) -> Person {
 }
 
 /// Creates a table that begins now and returns its room.
-async fn lay(person: &Person, door: Door, topic: &str) -> String {
+pub(crate) async fn lay(person: &Person, door: Door, topic: &str) -> String {
     let draft = Draft {
         topic: topic.into(),
         place: String::new(),
@@ -174,7 +174,7 @@ async fn join(person: &Person, server: &ServerAddress, room: &str, media: MediaS
     person.tell(Command::Join(JoinRequest { server, room, invite: None, name, media })).await;
 }
 
-async fn enter(person: &Person, server: &ServerAddress, room: &str, media: MediaState) {
+pub(crate) async fn enter(person: &Person, server: &ServerAddress, room: &str, media: MediaState) {
     join(person, server, room, media).await;
     person.until("at the table", |view| view.call.stage == Stage::Joined).await;
 }

@@ -1,6 +1,7 @@
 //! Calls between our client and browsers, in both directions, with video and audio, in every codec that both support.
 //! The browser's own `getStats` decides. As usual, the browsers hide their addresses behind mDNS names.
 
+mod door;
 mod files;
 mod glare;
 mod lunch;
@@ -128,6 +129,18 @@ fn firefox_and_ours_restart_ice() {
 #[test]
 fn a_guest_with_a_link_knocks_and_joins() {
     seclusion::within("a_guest_with_a_link_knocks_and_joins", || lunch::guest(Kind::Guest));
+}
+
+#[test]
+fn a_member_has_lunch_by_phone_from_the_door() {
+    const NAME: &str = "a_member_has_lunch_by_phone_from_the_door";
+    seclusion::within(NAME, || door::member(Kind::Guest, door::PHONE));
+}
+
+#[test]
+fn a_member_has_lunch_with_firefox_from_the_door() {
+    const NAME: &str = "a_member_has_lunch_with_firefox_from_the_door";
+    seclusion::within(NAME, || door::member(Kind::FirefoxGuest, door::DESKTOP));
 }
 
 #[test]

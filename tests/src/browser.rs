@@ -111,6 +111,11 @@ impl Browser {
         self.order(json!({ "do": "visit", "url": url, "camera": [width, height] }), url);
     }
 
+    /// Like [`Self::visit`], in a window of this size. Chromium behaves like a phone if it is narrow.
+    pub fn visit_in(&mut self, url: &str, (width, height): (u32, u32)) {
+        self.order(json!({ "do": "visit", "url": url, "window": [width, height] }), url);
+    }
+
     /// Waits until the element with this CSS selector is visible and presses it.
     pub fn press(&mut self, selector: &str) {
         self.order(json!({ "do": "press", "selector": selector }), selector);

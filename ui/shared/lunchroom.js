@@ -25,6 +25,8 @@ import { View } from './view.js';
 export class Lunchroom extends View {
   /** Makes the default screen: the board, or the guest's welcome. @type {() => HTMLElement} */
   home = () => new BoardScreen();
+  /** Makes the first screen of a person who has no name or no server yet. @type {() => HTMLElement} */
+  first = () => new FirstRun();
   /** Whether the first run is still to be done. @type {(state: AppState) => boolean} */
   isNew = state => !state.settings.name || !state.settings.servers.length;
 
@@ -83,7 +85,7 @@ export class Lunchroom extends View {
       case 'ended': if (call.stage.code !== 'left' && !navigation.endDismissed) return { name: `ended ${call.stage.code}`, make: () => new EndedScreen() };
     }
     // A link waits for the first run, because joining needs a name.
-    if (this.isNew(state) && !(link && state.settings.name)) return { name: 'first', make: () => new FirstRun() };
+    if (this.isNew(state) && !(link && state.settings.name)) return { name: 'first', make: this.first };
     if (call.stage.kind === 'joining' && !navigation.target && !link) navigation.target = { room: call.room, known: true };
     const target = link ? { room: link.room, server: link.server, fingerprint: link.fingerprint, invite: link.invite, known: link.known } : navigation.target;
     if (target) return { name: `check ${target.room} ${target.server ?? ''}`, make: () => new CheckScreen(target) };

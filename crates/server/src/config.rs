@@ -43,7 +43,7 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Origins of other web pages that may connect, such as `https://guest.example`; `*` allows any.
     pub allowed_origins: Vec<String>,
-    /// Folder with the guest page's files (`guest`, `shared`), for development. `None` serves the files built into the
+    /// Folder with the files of the pages (`door`, `guest`, `shared`), for development. `None` serves the files built into the
     /// program.
     pub ui_dir: Option<PathBuf>,
     /// Shared secret for TURN credentials. `None` uses the one in `data_dir`, or generates one.

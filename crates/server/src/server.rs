@@ -88,6 +88,7 @@ impl Server {
             public_url: config.public_url.clone(),
             allowed_origins: config.allowed_origins.clone(),
             fingerprint,
+            members: config.member_secret.is_some(),
             interface,
             next_connection: AtomicU64::new(1),
         });

@@ -4,8 +4,9 @@ import { backend, state } from '../backend.js';
 import { attribute, h, keyed, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { LIMITS, limitInput } from '../input-limit.js';
-import { originOf, serverOf } from '../server.js';
+import { hostOf, originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
+import { isMine } from '../tables.js';
 import { View } from '../view.js';
 import { announce, attempt } from './notices.js';
 import { checkConnection } from './connection-check.js';
@@ -44,7 +45,7 @@ export class SettingsPanel extends View {
       this.#section(t.sound, this.#choice('noise', t.noise, [['off', t.noiseOff], ['normal', t.noiseNormal], ['strong', t.noiseStrong]], value => save({ noise: /** @type {Settings['noise']} */ (value) }), s => s.noise),
         ...(backend.shell === 'app' ? [this.#switch('listen', t.listenWhileMuted, t.listenWhileMutedHint, on => save({ listen_while_muted: on }), s => s.listen_while_muted)] : []),
         this.#switch('music', t.music, t.musicHint, on => save({ music: on }), s => s.music)),
-      this.#section(t.servers, this.#servers()),
+      backend.shell === 'door' ? this.#section(t.community, this.#account()) : this.#section(t.servers, this.#servers()),
       this.#section(t.shortcuts, shortcuts()),
       this.#section(t.privacy, h('p', { class: 'quiet', text: t.privacyWords }),
         this.#switch('relay_only', t.relayOnly, t.relayOnlyHint, on => save({ relay_only: on }), s => s.relay_only), h('div', { class: 'row wrap' },
@@ -98,6 +99,14 @@ export class SettingsPanel extends View {
     return h('div', { class: 'mirror' }, self, meter);
   }
 
+  /** The community whose door this is, and the way out. */
+  #account() {
+    const { settings, session } = state();
+    const host = settings.servers[0]?.name ?? (session.kind === 'closed' ? '' : hostOf(session.server));
+    return h('div', { class: 'account' }, h('p', {}, h('strong', { text: host })), h('p', { class: 'quiet', text: t.signedInHere }),
+      h('button', { type: 'button', class: 'small', id: 'sign-out', text: t.signOut, onclick: () => signOut() }));
+  }
+
   #servers() {
     const list = h('ul', { class: 'servers', role: 'list' });
     this.#follow.push(settings => keyed(list, settings.servers.map((server, n) => ({ server, n })), ({ server }) => server.url + server.fingerprint,
@@ -141,6 +150,12 @@ customElements.define('lr-settings', SettingsPanel);
 export function shortcuts() {
   const rows = [['M', t.microphone], ['V', t.camera], ['H', t.hand], ['S', t.share], ['C', t.chat], ['P', t.people], ['G', t.changeView], ['F', t.fullScreen], [t.space, t.holdToTalk], ['Esc', t.closePanel], ['?', t.shortcuts], ['Ctrl + Shift + L', t.leave]];
   return h('dl', { class: 'shortcuts' }, ...rows.flatMap(([key, words]) => [h('dt', {}, h('kbd', { text: key })), h('dd', { text: words })]));
+}
+
+/** The seats belong to the key of this browser, which is lost. */
+async function signOut() {
+  const seats = state().board?.tables.filter(isMine).length ?? 0;
+  if (await ask({ title: t.signOut, words: t.signOutSure(seats), yes: t.signOut, danger: true })) await attempt(backend.call('sign_out'));
 }
 
 async function forget() {

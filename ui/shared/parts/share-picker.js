@@ -12,7 +12,7 @@ import { attempt } from './notices.js';
 
 /** Opens the dialog. A guest chooses in the dialog of the browser. */
 export function chooseShare() {
-  if (backend.shell === 'guest') return void attempt(backend.call('share'));
+  if (backend.shell !== 'app') return void attempt(backend.call('share'));
   const list = h('div', { class: 'share-list', 'aria-busy': 'true' }, h('p', { class: 'quiet', role: 'status', text: t.shareLooking }));
   const dialog = openDialog({ title: t.shareWhat, class: 'share-sheet', body: [h('p', { class: 'quiet', text: t.shareWords }), list] });
   /** @param {ScreenChoice} choice */

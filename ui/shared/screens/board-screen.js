@@ -34,7 +34,7 @@ export class BoardScreen extends View {
     this.status = h('p', { class: 'server', role: 'status' }, h('span', { class: 'dot' }), h('span'));
     this.presence = h('button', { type: 'button', class: 'presence', id: 'presence', role: 'switch', onclick: () => this.#togglePresence() }, h('span', { class: 'dot' }), h('span'));
     this.eat = h('button', { type: 'button', class: 'primary eat', id: 'eat-now', onclick: () => this.#eatNow() }, h('span', { class: 'words' }), h('small'));
-    this.lay = h('button', { type: 'button', id: 'lay-table', onclick: () => layTable() }, icon('plus'), h('span', { text: t.layTable }));
+    this.lay = h('button', { type: 'button', id: 'lay-table', 'aria-label': t.layTable, onclick: () => layTable() }, icon('plus'), h('span', { text: t.layTable }));
     this.peopleButton = h('button', { type: 'button', class: 'who-button', id: 'who-is-free', 'aria-expanded': 'false', onclick: () => this.#showDrawer(!this.#drawerOpen) }, icon('people'), h('span'));
     const more = h('button', { type: 'button', class: 'icon-only plain', id: 'board-more', 'aria-label': t.more, title: t.more }, icon('more'));
     const actions = h('div', { class: 'tools' }, this.peopleButton, this.lay, more);
@@ -52,8 +52,7 @@ export class BoardScreen extends View {
       h('div', { class: 'banners' }, this.trouble, this.waiting, this.next),
       h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline));
     menu(more, () => [
-      { words: t.openLink, icon: 'link', run: pasteLink },
-      ...(backend.shell === 'app' ? [{ words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
+      ...(backend.shell === 'app' ? [{ words: t.openLink, icon: /** @type {const} */ ('link'), run: pasteLink }, { words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
       { words: t.settings, icon: 'settings', run: openSettings },
     ]);
   }
@@ -82,8 +81,10 @@ export class BoardScreen extends View {
     shown(peopleButton, hasBoard);
     shown(day, hasBoard);
     shown(free, hasBoard);
-    shown(rooms, open && !hasBoard);
-    this.#updateOffline(session, hasBoard);
+    // The server of a door always has a board. It has just not arrived yet.
+    const needsBoard = !hasBoard && (!open || backend.shell === 'door');
+    shown(rooms, !hasBoard && !needsBoard);
+    this.#updateOffline(session, needsBoard);
     if (!board) return;
     eat.disabled = lay.disabled = presence.disabled = !open;
     const me = board.people.find(person => person.id === state().you.key);
@@ -108,21 +109,20 @@ export class BoardScreen extends View {
     }
   }
 
-  /** Shows what to do without a connection and without a board. @param {AppState['session']} session @param {boolean} hasBoard */
-  #updateOffline(session, hasBoard) {
+  /** Shows what to do without a connection and without a board. @param {AppState['session']} session @param {boolean} show */
+  #updateOffline(session, show) {
     if (!this.offline) return;
-    const show = session.kind !== 'open' && !hasBoard;
     shown(this.offline, show);
     if (!show) return;
-    const failure = session.problem;
+    const failure = session.kind === 'open' ? null : session.problem, isConnecting = session.kind !== 'closed';
     const key = `${session.kind} ${failure?.code}`, heads = /** @type {Record<string, string>} */ (t.ends);
     if (this.offline.dataset.key === key) return;
     this.offline.dataset.key = key;
     const server = state().settings.servers[state().settings.server ?? 0];
     this.offline.replaceChildren(
       h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 0 })),
-      h('h2', { text: failure ? heads[failure.code] ?? t.offline : session.kind === 'connecting' ? t.connectingTo(hostOf(session.server)) : t.offline }),
-      h('p', { class: 'lead', role: 'status', text: failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : session.kind === 'connecting' ? t.oneMoment : t.offlineWords }),
+      h('h2', { text: failure ? heads[failure.code] ?? t.offline : isConnecting ? t.connectingTo(hostOf(session.server)) : t.offline }),
+      h('p', { class: 'lead', role: 'status', text: failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : isConnecting ? t.oneMoment : t.offlineWords }),
       h('div', { class: 'actions' },
         h('button', { type: 'button', text: t.settings, onclick: openSettings }),
         backend.shell === 'app' && failure ? h('button', { type: 'button', id: 'check-connection', text: t.checkConnection, onclick: () => checkConnection() }) : null,

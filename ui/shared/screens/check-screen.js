@@ -40,16 +40,18 @@ export class CheckScreen extends View {
     this.join = h('button', { type: 'button', class: 'primary large', id: 'join', text: t.join, onclick: () => this.#join() });
     this.cancel = h('button', { type: 'button', id: 'check-cancel', text: t.back, onclick: () => this.#back() });
     this.name = this.#nameField();
+    this.app = h('a', { class: 'way', id: 'open-in-app', hidden: true, text: t.openInApp });
     this.append(
       h('section', { class: 'mirror', 'aria-label': t.howYouLook }, this.self, this.meter),
       h('section', { class: 'side' },
         h('div', { class: 'who' }, this.glyph, h('div', {}, this.heading, this.about)),
         this.caution, this.name, h('details', { class: 'pickers', open: innerHeight > 620 }, h('summary', { text: t.devices }), new Devices()),
         this.error, h('div', { class: 'actions' }, this.cancel, this.join),
-        h('p', { class: 'quiet', text: t.nothingSentYet })));
+        h('p', { class: 'quiet', text: t.nothingSentYet }), this.app));
   }
 
   connected() {
+    this.#offerApp();
     // A guest without a name enters it first.
     (this.input && !this.input.value ? this.input : this.join)?.focus();
   }
@@ -105,6 +107,15 @@ export class CheckScreen extends View {
     input.addEventListener('keydown', event => { if (event.key === 'Enter' && !composing(event)) this.#join(); });
     this.input = input;
     return h('div', { class: 'field' }, h('label', { for: name, text: t.yourName }), input);
+  }
+
+  /** At the community's door, the call can open in the app instead. */
+  async #offerApp() {
+    if (backend.shell !== 'door') return;
+    const link = await backend.call('app_link', { room: this.target.room });
+    if (!this.app || !link) return;
+    this.app.href = link;
+    shown(this.app, true);
   }
 
   async #join() {

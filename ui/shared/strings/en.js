@@ -480,6 +480,21 @@ export const en = {
   joinAgain: 'Rejoin',
   browserTooOld: 'Calls don’t work in this browser. Use a current version of Chrome, Firefox or Safari, or the app.',
 
+  // The community's door in a browser
+  doorTitle: 'Have lunch together',
+  doorLead: 'Sign in to see today’s tables and take a seat.',
+  doorInApp: (/** @type {string} */ host) => `If you have the Lunchroom app, you can also add this server there: ${host}`,
+  doorNeedsHttps: 'This page isn’t encrypted, so the browser can’t sign you in. Open it with https, or use the app.',
+  signIn: 'Sign in',
+  signingIn: 'Signing in…',
+  signOut: 'Sign out',
+  signOutSure: (/** @type {number} */ seats) => `This browser forgets your name, the passphrase and the key that your seats belong to. ${seats === 0 ? 'You have no seats at the moment.' : `You still have ${count(seats, 'seat', 'seats')}. Once you sign out you can’t give ${seats === 1 ? 'it' : 'them'} up anymore, so do that first.`}`,
+  signedInHere: 'You’re signed in on this browser. Your seats belong to it.',
+  secretMissing: 'Enter the community’s passphrase.',
+  community: 'Community',
+  newVersion: 'There’s a new version of this page.',
+  reload: 'Reload',
+
   // Other texts for guests.
   guestProblems: {
     room_full: 'Every seat is taken. Someone may leave soon, so try again in a while.',
@@ -613,6 +628,9 @@ export const en = {
     log_not_written: 'The log couldn’t be saved. Is the disk full?',
     clipboard: 'Couldn’t copy. Select the text and copy it yourself.',
     qr: 'Couldn’t draw the QR code. Use the link instead.',
+    wrong_secret: 'That isn’t the community’s passphrase. Check it, or ask whoever runs the server.',
+    secret_changed: 'The community’s passphrase has changed. Enter the new one. Your seats are kept.',
+    notifications_denied: 'This browser doesn’t allow notifications from this page. You can change that in the browser’s settings.',
     unanswered: 'The server didn’t respond in time. Try again.',
     window_restarted: 'The window stopped working and was reopened. Your call kept going.',
     slot_past: 'That time has passed. Choose a later one.',

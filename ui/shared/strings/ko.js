@@ -475,6 +475,21 @@ export const ko = {
   joinAgain: '다시 들어가기',
   browserTooOld: '이 브라우저로는 통화할 수 없어요. 최신 Chrome, Firefox, Safari나 앱을 사용해 주세요.',
 
+  // 브라우저로 여는 우리 모임
+  doorTitle: '같이 점심 먹어요',
+  doorLead: '로그인하면 오늘의 테이블을 보고 자리를 잡을 수 있어요.',
+  doorInApp: host => `런치룸 앱이 있으면 앱에 이 서버를 추가해도 돼요: ${host}`,
+  doorNeedsHttps: '암호화되지 않은 페이지라서 이 브라우저로는 로그인할 수 없어요. https 주소로 열거나 앱을 사용해 주세요.',
+  signIn: '로그인',
+  signingIn: '로그인하는 중…',
+  signOut: '로그아웃',
+  signOutSure: seats => `이 브라우저에서 이름과 비밀 문구, 그리고 내 자리임을 확인하는 키를 지워요. ${seats === 0 ? '지금은 잡아 둔 자리가 없어요.' : `아직 잡아 둔 자리가 ${seats}개 있어요. 로그아웃하면 취소할 수 없으니 먼저 자리를 취소해 주세요.`}`,
+  signedInHere: '이 브라우저로 로그인했어요. 잡은 자리도 이 브라우저에 연결돼 있어요.',
+  secretMissing: '우리 모임의 비밀 문구를 입력해 주세요.',
+  community: '우리 모임',
+  newVersion: '이 페이지의 새 버전이 나왔어요.',
+  reload: '새로고침',
+
   // 게스트에게는 이렇게.
   guestProblems: {
     room_full: '자리가 다 찼어요. 누가 나가면 들어올 수 있으니 잠시 뒤에 다시 시도해 주세요.',
@@ -608,6 +623,9 @@ export const ko = {
     log_not_written: '로그를 저장하지 못했어요. 디스크가 가득 찼는지 확인해 주세요.',
     clipboard: '복사하지 못했어요. 글자를 선택해서 직접 복사해 주세요.',
     qr: 'QR 코드를 만들지 못했어요. 링크를 사용해 주세요.',
+    wrong_secret: '비밀 문구가 맞지 않아요. 다시 확인하거나 서버 관리자에게 물어보세요.',
+    secret_changed: '우리 모임의 비밀 문구가 바뀌었어요. 새 문구를 입력해 주세요. 잡아 둔 자리는 그대로 있어요.',
+    notifications_denied: '브라우저가 이 페이지의 알림을 막고 있어요. 브라우저 설정에서 바꿀 수 있어요.',
     unanswered: '서버가 제때 응답하지 않았어요. 다시 시도해 주세요.',
     window_restarted: '창이 멈춰서 다시 열었어요. 통화는 그대로예요.',
     slot_past: '이미 지난 시간이에요. 더 늦은 시간을 골라 주세요.',

@@ -27,6 +27,7 @@ const FILES: &[&str] = &[
     "files.test.mjs",
     "guest.test.mjs",
     "board-session.test.mjs",
+    "door.test.mjs",
     "input.test.mjs",
     "share.test.mjs",
     "messages.test.mjs",

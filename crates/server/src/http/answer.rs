@@ -5,7 +5,7 @@ use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::interface::Served;
+use super::interface::{Form, Served};
 
 pub(super) type Body = Full<Bytes>;
 
@@ -14,7 +14,7 @@ const PLAIN_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 /// The policy of files: for workers among them, and for images opened as a page.
 const FILE_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'";
-/// The permissions of the guest page.
+/// The permissions of the pages.
 const PERMISSIONS: &str = "camera=(self), microphone=(self), speaker-selection=(self), fullscreen=(self), \
     screen-wake-lock=(self), picture-in-picture=(self), clipboard-write=(self), display-capture=(self), geolocation=(), \
     midi=(), payment=(), usb=(), serial=(), hid=(), accelerometer=(), gyroscope=(), magnetometer=(), \
@@ -27,13 +27,6 @@ pub(super) fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// A page without scripts.
-pub(super) fn small_page(text: String) -> Response<Body> {
-    let mut response = small(StatusCode::OK, "text/html; charset=utf-8", text);
-    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 /// A 405 response with the allowed methods.
 pub(super) fn method_not_allowed() -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "this can only be read\n");
@@ -41,11 +34,10 @@ pub(super) fn method_not_allowed() -> Response<Body> {
     response
 }
 
-/// The guest page. Its scripts may connect to `host` (host and port of a URL).
-pub(super) fn guest_page(asked: &HeaderMap, text: String, host: &str) -> Response<Body> {
-    let data = Bytes::from(text);
-    let served = Served { tag: super::interface::tag_of(&data), data, kind: "text/html; charset=utf-8" };
-    let mut response = tagged(asked, &served);
+/// A page. Its scripts may connect to `host` (host and port of a URL). Browsers ask for it each time, and then load the
+/// files of its version.
+pub(super) fn page(asked: &HeaderMap, text: String, host: &str) -> Response<Body> {
+    let mut response = tagged(asked, &Served::text("text/html; charset=utf-8", text));
     // Older browsers do not apply 'self' to WebSockets.
     let policy = format!(
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; font-src 'self'; \
@@ -69,16 +61,42 @@ pub(super) fn file(asked: &HeaderMap, served: &Served, kept: bool) -> Response<B
 }
 
 fn tagged(asked: &HeaderMap, served: &Served) -> Response<Body> {
+    let (coding, form) = form(asked, served);
     let mut response = Response::new(Body::default());
-    if is_known(asked, &served.tag) {
+    if is_known(asked, &form.tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
-        *response.body_mut() = Body::from(served.data.clone());
+        *response.body_mut() = Body::from(form.data.clone());
         set(&mut response, header::CONTENT_TYPE, HeaderValue::from_static(served.kind));
+        if let Some(coding) = coding {
+            set(&mut response, header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+        }
     }
-    set(&mut response, header::ETAG, served.tag.clone());
+    set(&mut response, header::ETAG, form.tag.clone());
+    if served.brotli.is_some() || served.gzip.is_some() {
+        set(&mut response, header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
     guard(&mut response);
     response
+}
+
+/// The smallest form that the client accepts, and its content coding.
+fn form<'a>(asked: &HeaderMap, served: &'a Served) -> (Option<&'static str>, &'a Form) {
+    let packed = [("br", &served.brotli), ("gzip", &served.gzip)];
+    let accepted =
+        packed.into_iter().find_map(|(coding, form)| Some((coding, form.as_ref()?)).filter(|_| accepts(asked, coding)));
+    accepted.map_or((None, &served.plain), |(coding, form)| (Some(coding), form))
+}
+
+/// Whether the client lists a content coding (RFC 9110 section 12.5.3). `*` is not taken for it: programs that send it
+/// rarely decode everything.
+fn accepts(asked: &HeaderMap, coding: &str) -> bool {
+    let lists = asked.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        name.trim().eq_ignore_ascii_case(coding) && weight.is_ok_and(|weight| weight > 0.0)
+    })
 }
 
 /// Whether the client already has the version with this tag (RFC 9110 section 13.1.2).
@@ -124,6 +142,25 @@ fn set(response: &mut Response<Body>, name: HeaderName, value: HeaderValue) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_coding_is_used_only_if_the_client_lists_it() {
+        let list = |list: &'static str| {
+            let mut asked = HeaderMap::new();
+            asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(list));
+            asked
+        };
+        let served = |brotli: bool| {
+            let form = |data: &'static str| Form { data: data.into(), tag: HeaderValue::from_static(data) };
+            Served { kind: "x", plain: form("plain"), brotli: brotli.then(|| form("br")), gzip: Some(form("gzip")) }
+        };
+        let chosen = |asked: &'static str, brotli| form(&list(asked), &served(brotli)).0;
+        assert_eq!(chosen("gzip, deflate, br, zstd", true), Some("br"));
+        assert_eq!(chosen("gzip, deflate, br", false), Some("gzip"));
+        assert_eq!(chosen("GZIP;q=0.5, br;q=0", true), Some("gzip"));
+        assert_eq!(chosen("gzip;q=x, *", true), None);
+        assert_eq!(form(&HeaderMap::new(), &served(true)).1.data, "plain");
+    }
 
     #[test]
     fn if_none_match_accepts_lists_weak_tags_and_the_star() {

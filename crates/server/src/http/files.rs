@@ -6,10 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The folders of the guest page.
-const FOLDERS: [&str; 2] = ["guest", "shared"];
+/// The folders of the pages.
+pub(crate) const FOLDERS: [&str; 3] = ["door", "guest", "shared"];
 /// File extensions to serve. Types, tests and notes are left out.
-const ENDINGS: [&str; 11] = ["html", "js", "css", "json", "svg", "png", "webp", "ico", "woff2", "wasm", "mp3"];
+const ENDINGS: [&str; 12] =
+    ["html", "js", "css", "json", "webmanifest", "svg", "png", "webp", "ico", "woff2", "wasm", "mp3"];
 
 /// Every file to serve with its name in URLs ("shared/call.js"), sorted by name. Symbolic links are not followed.
 pub(crate) fn files(root: &Path) -> io::Result<Vec<(String, PathBuf)>> {

@@ -1,4 +1,4 @@
-//! The files of the guest page.
+//! The files of the pages: the community's door and the guest page.
 //!
 //! Their URLs contain a hash of all of them, so a browser may cache each file forever, imports between them stay
 //! relative, and a page never mixes files of two versions.
@@ -13,11 +13,14 @@ use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use super::files::files;
+use super::modules;
 
-/// The files found by the build script.
-const EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/interface.rs"));
-/// The page itself.
-const INDEX: &str = "guest/index.html";
+/// The files found by the build script: as they are, with Brotli, with gzip. An empty form is not worth sending.
+const EMBEDDED: &[(&str, [&[u8]; 3])] = &include!(concat!(env!("OUT_DIR"), "/interface.rs"));
+/// The page of a room.
+pub(super) const GUEST: &str = "guest/index.html";
+/// The page of the community.
+pub(super) const DOOR: &str = "door/index.html";
 
 /// The source of the files.
 #[derive(Debug, Clone)]
@@ -36,11 +39,19 @@ pub(crate) struct Files {
     files: BTreeMap<String, Served>,
 }
 
-/// A file with its content type and tag.
+/// A file with its content type.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
-    pub(super) data: Bytes,
     pub(super) kind: &'static str,
+    pub(super) plain: Form,
+    pub(super) brotli: Option<Form>,
+    pub(super) gzip: Option<Form>,
+}
+
+/// The bytes of a file, compressed or not, and their tag.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    pub(super) data: Bytes,
     pub(super) tag: HeaderValue,
 }
 
@@ -51,11 +62,11 @@ impl Interface {
     /// Fails if the folder cannot be read or has no page.
     pub(crate) fn new(folder: Option<&Path>) -> io::Result<Interface> {
         let Some(folder) = folder else {
-            let embedded = EMBEDDED.iter().map(|(name, data)| ((*name).to_owned(), Bytes::from_static(data)));
-            return Ok(Interface::Embedded(Arc::new(Files::new(embedded))));
+            let embedded = EMBEDDED.iter().map(|(name, forms)| ((*name).to_owned(), forms.map(Bytes::from_static)));
+            return Ok(Interface::Embedded(Arc::new(Files::packed(embedded))));
         };
-        if read(folder)?.page().is_none() {
-            return Err(io::Error::other(format!("{} has no {INDEX}", folder.display())));
+        if read(folder)?.page(GUEST).is_none() {
+            return Err(io::Error::other(format!("{} has no {GUEST}", folder.display())));
         }
         Ok(Interface::Folder(folder.to_owned()))
     }
@@ -85,31 +96,54 @@ impl Interface {
 }
 
 impl Files {
+    /// Files without compressed forms.
     pub(super) fn new(files: impl Iterator<Item = (String, Bytes)>) -> Files {
+        Files::packed(files.map(|(name, data)| (name, [data, Bytes::new(), Bytes::new()])))
+    }
+
+    /// Files as they are, with Brotli, and with gzip. An empty form does not exist.
+    fn packed(files: impl Iterator<Item = (String, [Bytes; 3])>) -> Files {
         let mut all = Sha256::new();
-        let files = files.map(|(name, data)| {
-            let tag = hex(&Sha256::digest(&data));
-            all.update(format!("{name}\n{tag}\n"));
-            let kind = kind(&name);
-            (name, Served { data, kind, tag: entity_tag(&tag) })
+        let files = files.map(|(name, [data, brotli, gzip])| {
+            let hash = hex(&Sha256::digest(&data));
+            all.update(format!("{name}\n{hash}\n"));
+            let form = |data: Bytes, coding: &str| Form { data, tag: entity_tag(&format!("{hash}{coding}")) };
+            let packed = |data: Bytes, coding| (!data.is_empty()).then(|| form(data, coding));
+            let (kind, brotli, gzip) = (kind(&name), packed(brotli, "-br"), packed(gzip, "-gzip"));
+            (name, Served { kind, plain: form(data, ""), brotli, gzip })
         });
         let files = files.collect();
         Files { hash: hex(&all.finalize()), files }
     }
 
-    /// The HTML of the page, if there is one.
-    pub(super) fn page(&self) -> Option<&str> {
-        std::str::from_utf8(&self.files.get(INDEX)?.data).ok()
+    /// The HTML of a page, if it exists.
+    pub(super) fn page(&self, name: &str) -> Option<&str> {
+        self.text(name)
+    }
+
+    /// The modules that a page's scripts import, and these scripts, in the order in which they run.
+    pub(super) fn modules(&self, page: &str) -> Vec<String> {
+        let html = self.text(page).unwrap_or_default();
+        modules::imported(modules::scripts(html), |name| self.text(name))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(&self.files.get(name)?.plain.data).ok()
     }
 }
 
-/// An entity tag made from a hash of the data (RFC 9110 section 8.8.3).
-pub(super) fn tag_of(data: &[u8]) -> HeaderValue {
-    entity_tag(&hex(&Sha256::digest(data)))
+impl Served {
+    /// A text that is not a file.
+    pub(super) fn text(kind: &'static str, text: String) -> Served {
+        let data = Bytes::from(text);
+        let tag = entity_tag(&hex(&Sha256::digest(&data)));
+        Served { kind, plain: Form { data, tag }, brotli: None, gzip: None }
+    }
 }
 
+/// An entity tag (RFC 9110 section 8.8.3). Each form of a file has its own.
 fn entity_tag(hash: &str) -> HeaderValue {
-    // Quoted hexadecimal digits are always a valid header value.
+    // Quoted letters and digits are always a valid header value.
     HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
@@ -131,6 +165,7 @@ fn kind(name: &str) -> &'static str {
         "js" => "text/javascript; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "json" => "application/json",
+        "webmanifest" => "application/manifest+json",
         "svg" => "image/svg+xml",
         "png" => "image/png",
         "webp" => "image/webp",
@@ -165,9 +200,41 @@ mod tests {
         let hash = files.hash.clone();
         let interface = Interface::Embedded(Arc::new(files));
         let (served, kept) = interface.find(&format!("{hash}/shared/a.js")).expect("found");
-        assert_eq!((&served.data[..], served.kind, kept), (&b"export {}"[..], "text/javascript; charset=utf-8", true));
+        assert_eq!(
+            (&served.plain.data[..], served.kind, kept),
+            (&b"export {}"[..], "text/javascript; charset=utf-8", true)
+        );
         for address in ["shared/a.js", "0/shared/a.js", &format!("{hash}/shared/../shared/a.js"), &hash, ""] {
             assert!(interface.find(address).is_none(), "{address}");
+        }
+    }
+
+    #[test]
+    fn compressed_forms_are_those_of_the_files() {
+        use std::io::Read as _;
+        let Ok(Interface::Embedded(files)) = Interface::new(None) else { panic!("embedded") };
+        let mut sizes = [0; 3];
+        for (name, served) in &files.files {
+            let (Some(brotli), Some(gzip)) = (&served.brotli, &served.gzip) else { continue };
+            let (mut one, mut other) = (Vec::new(), Vec::new());
+            brotli::BrotliDecompress(&mut &brotli.data[..], &mut one).expect("Brotli");
+            flate2::read::GzDecoder::new(&gzip.data[..]).read_to_end(&mut other).expect("gzip");
+            assert!(one == served.plain.data && other == served.plain.data, "{name}");
+            assert!(served.plain.tag != brotli.tag && brotli.tag != gzip.tag, "{name}");
+            for (size, form) in sizes.iter_mut().zip([&served.plain, brotli, gzip]) {
+                *size += form.data.len();
+            }
+        }
+        assert!(sizes[1] < sizes[2] && sizes[2] < sizes[0] / 2, "{sizes:?}");
+    }
+
+    #[test]
+    fn a_page_preloads_every_module_that_it_imports() {
+        let Ok(Interface::Embedded(files)) = Interface::new(None) else { panic!("embedded") };
+        for (page, needs) in [(DOOR, "shared/board-fold.js"), (GUEST, "shared/call.js")] {
+            let modules = files.modules(page);
+            assert!(modules.iter().any(|one| one == needs), "{page}: {modules:?}");
+            assert!(modules.iter().all(|one| files.files.contains_key(one)), "{page}: {modules:?}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The HTTP front end: WebSockets, a health check, the pages of links, and their files.
+//! The HTTP front end: WebSockets, a health check, the community's door, the pages of links, and their files.
 //!
 //! It uses hyper directly: there are only six paths, and with axum and tower-http, too, the limits on headers and
 //! connections would be set in hyper.
@@ -6,6 +6,7 @@
 mod answer;
 mod files;
 mod interface;
+mod modules;
 mod origin;
 mod page;
 
@@ -47,6 +48,8 @@ pub(crate) struct Front {
     /// Origins of other web pages that may connect.
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) fingerprint: Option<[u8; 32]>,
+    /// Whether people need the community's secret to be members.
+    pub(crate) members: bool,
     pub(crate) interface: Interface,
     pub(crate) next_connection: AtomicU64,
 }
@@ -100,7 +103,10 @@ fn answer(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, tick
 fn read(request: &Request<Incoming>, front: &Front, reached: Reached) -> Response<Body> {
     let path = request.uri().path();
     let answer: &dyn Fn() -> Response<Body> = match path {
-        "/" => &page::about,
+        "/" => &|| {
+            let server = server_url(request, front, reached);
+            page::door(request.headers(), &front.interface, &server, front.fingerprint, front.members)
+        },
         "/healthz" => &|| plain(StatusCode::OK, "ok\n"),
         _ if path.starts_with("/r/") => &|| {
             let server = server_url(request, front, reached);

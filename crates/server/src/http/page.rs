@@ -1,18 +1,35 @@
-//! The page behind a link. It lets people join as guests, and opens the app.
+//! The pages: the community's door, where members have the board, and the page behind a link, where guests join. Both open
+//! the app, too.
 
 use hyper::header::HeaderMap;
 use hyper::{Response, StatusCode};
 use signaling::link::{Link, LinkError, WebAddress};
 use url::Url;
 
-use super::answer::{Body, guest_page, plain, small_page};
-use super::interface::Interface;
+use super::answer::{Body, page, plain};
+use super::interface::{DOOR, Files, GUEST, Interface};
 
-const ABOUT: &str = include_str!("about.html");
+/// A room's name in the link to the app that the door gets. The door puts other names in its place.
+const ANY_ROOM: &str = "lunch";
 
-/// The page at the server's address without a path.
-pub(super) fn about() -> Response<Body> {
-    small_page(ABOUT.to_owned())
+/// The page at the server's address without a path. `members`: whether people need the community's secret.
+pub(super) fn door(
+    headers: &HeaderMap,
+    interface: &Interface,
+    server: &str,
+    fingerprint: Option<[u8; 32]>,
+    members: bool,
+) -> Response<Body> {
+    let files = interface.files();
+    let Some(html) = files.page(DOOR) else {
+        return plain(StatusCode::NOT_FOUND, "this server's page is missing\n");
+    };
+    // Empty if the app would reject it.
+    let link = Link::new(ANY_ROOM, server, fingerprint, None).map_or_else(|_| String::new(), |link| link.to_string());
+    let html = with_files(html, &files, DOOR)
+        .replace("{{link}}", &escape(&link))
+        .replace("{{members}}", if members { "secret" } else { "open" });
+    page(headers, html, &authority(server))
 }
 
 /// The parts of a request for a link.
@@ -36,8 +53,11 @@ pub(super) fn room(
         Err(error) => return plain(StatusCode::BAD_REQUEST, &format!("{error}\n")),
     };
     let files = interface.files();
-    match files.page() {
-        Some(page) => guest_page(asked.headers, fill(page, &files.hash, &address, &link), &authority(server)),
+    match files.page(GUEST) {
+        Some(html) => {
+            let html = fill(&with_files(html, &files, GUEST), &address, &link);
+            page(asked.headers, html, &authority(server))
+        }
         None => plain(StatusCode::NOT_FOUND, "the guest page is missing\n"),
     }
 }
@@ -55,11 +75,17 @@ fn read(asked: Asked<'_>, server: &str, fingerprint: Option<[u8; 32]>) -> Result
     Ok((address, link))
 }
 
-/// Fills in what only the server knows: the version of its files, the room, the invite, and the link that opens the
-/// app.
-fn fill(page: &str, hash: &str, address: &WebAddress, link: &str) -> String {
-    page.replace("{{assets}}", &format!("/assets/{hash}"))
-        .replace("{{room}}", &escape(&address.room))
+/// Fills in the version of the files, and the modules that the page needs.
+fn with_files(html: &str, files: &Files, page: &str) -> String {
+    let modules = files.modules(page);
+    let links = modules.iter().map(|name| format!("<link rel=\"modulepreload\" href=\"{{{{assets}}}}/{name}\">"));
+    html.replace("<!--{{modules}}-->", &links.collect::<Vec<_>>().join("\n  "))
+        .replace("{{assets}}", &format!("/assets/{}", files.hash))
+}
+
+/// Fills in the room, the invite, and the link that opens the app.
+fn fill(page: &str, address: &WebAddress, link: &str) -> String {
+    page.replace("{{room}}", &escape(&address.room))
         .replace("{{invite}}", &escape(address.invite.as_deref().unwrap_or_default()))
         .replace("{{link}}", &escape(link))
 }
@@ -182,6 +208,29 @@ mod tests {
         }
         let invite = get("soup", Some("invite=<b>"), &guests(), "wss://lunch.example");
         assert_eq!(invite.status(), StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn the_door_names_the_server_and_its_modules() {
+        let html = "<!--{{modules}}--><script src=\"{{assets}}/door/main.js\"></script><base href=\"{{assets}}/door/\"><meta link=\"{{link}}\"><meta members=\"{{members}}\">";
+        let files = [
+            ("door/index.html", html),
+            ("door/main.js", "import { a } from '../shared/a.js';\n"),
+            ("shared/a.js", "export const a = 1;\n"),
+        ];
+        let files = Files::new(files.into_iter().map(|(name, text)| (name.to_owned(), text.into())));
+        let hash = files.hash.clone();
+        let interface = Interface::Embedded(Arc::new(files));
+        let door = async |server, members| text(door(&HeaderMap::new(), &interface, server, None, members)).await;
+        let page = door("wss://lunch.example", true).await;
+        for name in ["shared/a.js", "door/main.js"] {
+            assert!(page.contains(&format!("rel=\"modulepreload\" href=\"/assets/{hash}/{name}\"")), "{page}");
+        }
+        let link = Link::parse(&after(&page, "link=\"").replace("&amp;", "&")).expect("valid");
+        assert_eq!((link.room.as_str(), link.server.as_str()), (ANY_ROOM, "wss://lunch.example/"));
+        assert_eq!(after(&page, "members=\""), "secret");
+        let page = door("ws://lunch.example", false).await;
+        assert_eq!((after(&page, "link=\""), after(&page, "members=\"")), ("", "open"));
     }
 
     #[test]

@@ -87,11 +87,34 @@ async fn pages_allow_only_get_and_head() {
 }
 
 #[tokio::test]
-async fn the_root_page_describes_the_server() {
+async fn the_root_page_is_the_door() {
     let server = start(config()).await;
     let answer = get(server.addr(), "/").await;
-    assert_eq!(status(&answer), "200");
-    assert!(answer.contains("Lunchroom server") && !answer.contains("<script"));
+    assert_eq!((status(&answer), field(&answer, "cache-control")), ("200", Some("no-cache")));
+    assert!(answer.contains("/door/main.js") && !answer.contains("{{"), "{answer}");
+    assert!(answer.contains("name=\"lunchroom-members\" content=\"open\""), "{answer}");
+    let closed = start(Config { member_secret: Some("kimchi".into()), ..config() }).await;
+    let answer = get(closed.addr(), "/").await;
+    assert!(answer.contains("content=\"secret\"") && !answer.contains("kimchi"), "{answer}");
+}
+
+/// Whoever asks for compressed files gets them; each form has a tag of its own, and caches keep them apart.
+#[tokio::test]
+async fn files_are_sent_compressed_to_those_who_accept_it() {
+    let server = start(config()).await;
+    let page = get(server.addr(), "/").await;
+    let main = page.split("src=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a script");
+    let mut tags = std::collections::BTreeSet::new();
+    for (accepted, coding) in [("identity", None), ("gzip, br", Some("br")), ("gzip", Some("gzip"))] {
+        let addr = server.addr();
+        let request =
+            format!("GET {main} HTTP/1.1\r\nHost: {addr}\r\nAccept-Encoding: {accepted}\r\nConnection: close\r\n\r\n");
+        let answer = ask(addr, request.as_bytes()).await;
+        assert_eq!((status(&answer), field(&answer, "content-encoding")), ("200", coding), "{accepted}");
+        assert_eq!(field(&answer, "vary"), Some("Accept-Encoding"));
+        tags.insert(field(&answer, "etag").expect("a tag").to_owned());
+    }
+    assert_eq!(tags.len(), 3);
 }
 
 /// A header of an answer.

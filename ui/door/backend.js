@@ -1,0 +1,179 @@
+// The backend of the door: that of the guest page, for a person who signs in and has the whole board.
+//
+//   signed out ── sign_in ──▶ asking ── member ──▶ signed in ── sign_out ──▶ signed out
+//       ▲                       │                      │
+//       └───────────────────────┴── not a member ──────┘   the secret is wrong, or was changed
+//
+// Signed in means, as in the app, that the settings have a name and a server.
+
+import { GuestBackend } from '../guest/backend.js';
+import { saveSettings } from '../guest/storage.js';
+import { memberKeyOf } from '../shared/protocol.js';
+import { event } from '../shared/ics.js';
+import { hostOf } from '../shared/server.js';
+import { t } from '../shared/strings.js';
+import { linkTo } from './door.js';
+import { saveText } from './download.js';
+import { forgetPerson, keepStorage, loadMember, saveMember } from './membership.js';
+import { Notifier } from './notifier.js';
+
+/** @typedef {import('../shared/model.d.ts').Settings} Settings */
+/** @typedef {import('../shared/protocol.js').Message} Message */
+/** @typedef {import('../shared/protocol.js').Session} Session */
+/** @typedef {import('./door.js').Door} Door */
+
+/** Error codes of a request for an invite that mean that no invite is needed. */
+const OPEN_DOOR = ['no_such_table', 'unexpected_message'];
+/** The title of a lunch without a topic in calendars. */
+const LUNCH = 'Lunchroom';
+
+export class DoorBackend extends GuestBackend {
+  /** The community's secret, if the person knows it. @type {CryptoKey | null} */
+  #member = null;
+  /** Whether the server has yet to say whether the person is a member. */
+  #asking = false;
+  #notifier = new Notifier();
+
+  /** @param {Door} door */
+  constructor(door) {
+    super({ room: '', server: door.server, invite: null, link: null, trouble: null });
+    this.door = door;
+    this.shell = /** @type {const} */ ('door');
+  }
+
+  async begin() {
+    this.#member = await loadMember();
+    if (this.#isSignedIn()) this.connect();
+  }
+
+  credentials() {
+    return this.#member ? { member: this.#member } : {};
+  }
+
+  /** @param {string} name @param {any} [args] @returns {Promise<any>} */
+  async call(name, args = {}) {
+    switch (name) {
+      case 'sign_in': return this.#signIn(args);
+      case 'sign_out': return this.#signOut();
+      case 'lay_table': return this.#ask('lay', args.draft);
+      case 'delete_table': return this.#ask('delete', { table: args.table });
+      case 'eat_now': return this.#ask('eat_now', { with: args.with });
+      case 'stop_waiting': return this.#ask('stop_waiting');
+      case 'set_presence': return this.#ask('presence', { presence: args.presence });
+      case 'forget_me': return this.#ask('forget_me');
+      case 'make_invite': return this.#invite(args);
+      case 'app_link': return this.door.link && linkTo(this.door.link, args.room);
+      case 'ics': return this.#calendar(args.table);
+      case 'save_calendar': return { path: saveText(`lunchroom-${this.#table(args.table).starts_ms}.ics`, 'text/calendar', this.#calendar(args.table)), opened: false };
+      case 'dismiss_reminders':
+        this.board.dismiss(args.last);
+        return this.updateBoard();
+      case 'save_settings': return this.#saveSettings(args.settings);
+      default: return super.call(name, args);
+    }
+  }
+
+  /** Subscribes to the board, or asks the person to sign in again. @param {Session} session @param {Message} welcome */
+  async welcomed(session, { member = true }) {
+    const asked = this.#asking;
+    this.#asking = false;
+    if (!member) return this.#refuse(session, asked ? 'wrong_secret' : 'secret_changed');
+    if (asked) await this.#remember();
+    // The board stays as it is without an answer: the next session asks again.
+    await this.board.request({ type: 'board', do: 'subscribe' }).catch(error => console.warn('subscribe', error.code));
+  }
+
+  updateBoard() {
+    const { state: board, reminders } = this.board;
+    this.update({ board, reminders });
+    const { call, settings } = this.current();
+    this.#notifier.show(reminders, settings.notifications, call);
+  }
+
+  #isSignedIn() {
+    const { name, servers } = this.current().settings;
+    return name !== '' && servers.length > 0;
+  }
+
+  /** Connects with a name and the secret. The result appears in the state. @param {{ name: string, secret: string }} who */
+  async #signIn({ name, secret }) {
+    this.door.trouble = null;
+    this.#member = secret ? await memberKeyOf(secret) : null;
+    this.#asking = true;
+    this.update({ settings: { ...this.current().settings, name } });
+    this.connect();
+  }
+
+  /** The server has accepted the person: this browser remembers them. */
+  async #remember() {
+    const { server } = this.door;
+    const settings = { ...this.current().settings, servers: [{ url: server, fingerprint: null, name: hostOf(server), secret: null }], server: 0 };
+    await saveMember(this.#member);
+    keepStorage();
+    saveSettings(settings);
+    this.update({ settings });
+  }
+
+  /** The person is not a member. Name, key and seats stay. A call goes on. @param {Session} session @param {string} code */
+  #refuse(session, code) {
+    this.door.trouble = code;
+    const settings = { ...this.current().settings, servers: [], server: null };
+    saveSettings(settings);
+    this.board.end();
+    this.update({ settings, board: null, reminders: [] });
+    if (this.current().call.stage.kind === 'idle' || this.current().call.stage.kind === 'ended') {
+      session.close();
+      this.update({ session: { kind: 'closed', problem: null } });
+    }
+  }
+
+  /** This browser forgets the person, and the next one has another key. */
+  async #signOut() {
+    this.unload();
+    await forgetPerson();
+    location.reload();
+  }
+
+  /** @param {string} request @param {object} [fields] @returns {Promise<any>} */
+  #ask(request, fields = {}) {
+    return this.board.request({ type: 'board', do: request, ...fields });
+  }
+
+  /** Returns a link that people can open in any browser. @param {{ room: string, uses: number, hours: number }} wish */
+  async #invite({ room, uses, hours }) {
+    const link = new URL(`/r/${room}`, location.origin);
+    try {
+      const answer = await this.#ask('invite', { room, uses, hours });
+      if (answer) link.searchParams.set('invite', answer.invite);
+    } catch (error) {
+      if (!OPEN_DOOR.includes(/** @type {{ code: string }} */ (error).code)) throw error;
+    }
+    return link.href;
+  }
+
+  /** @param {string} id */
+  #table(id) {
+    const table = this.board.state?.tables.find(one => one.id === id);
+    if (!table) throw { code: 'no_such_table', message: '' };
+    return table;
+  }
+
+  /** A table as a calendar file. @param {string} id */
+  #calendar(id) {
+    const table = this.#table(id);
+    return event(table, LUNCH, new URL(`/r/${table.room}`, location.origin).href, Date.now());
+  }
+
+  /** @param {Settings} settings */
+  async #saveSettings(settings) {
+    const { settings: before, call } = this.current();
+    await super.call('save_settings', { settings });
+    if (settings.notifications && !before.notifications && !await this.#notifier.allow()) {
+      await super.call('save_settings', { settings: { ...settings, notifications: false } });
+      throw { code: 'notifications_denied', message: t.notifications };
+    }
+    // The hello has the name, so a new name needs a new session. A call keeps the old one.
+    const busy = !['idle', 'ended'].includes(call.stage.kind);
+    if (settings.name !== before.name && this.#isSignedIn() && !busy) this.connect();
+  }
+}
