@@ -13,6 +13,12 @@ use crate::workspace::Workspace;
 /// Separate pictures, by file name and side in pixels.
 const PNG: &[(&str, u32)] =
     &[("32x32.png", 32), ("64x64.png", 64), ("128x128.png", 128), ("128x128@2x.png", 256), ("icon.png", 512)];
+/// Pictures of the page that phones install: drawing, file below `ui/door`, side in pixels.
+const PAGE: &[(&str, &str, u32)] = &[
+    ("lunchroom.svg", "icon-192.png", 192),
+    ("lunchroom.svg", "icon-512.png", 512),
+    ("maskable.svg", "icon-maskable-512.png", 512),
+];
 /// Sides of the pictures in the Windows icon, in pixels.
 const ICO: &[u32] = &[16, 24, 32, 48, 64, 256];
 /// Types and sides of the pictures in the macOS icon (Apple: "Icon Image Format").
@@ -24,6 +30,9 @@ pub(crate) fn main(workspace: &Workspace) -> Result<ExitCode> {
     let folder = workspace.root.join("icons");
     for (name, side) in PNG {
         write(&folder.join(name), &render(&folder.join("lunchroom.svg"), *side)?)?;
+    }
+    for (drawing, name, side) in PAGE {
+        write(&workspace.root.join("ui/door").join(name), &render(&folder.join(drawing), *side)?)?;
     }
     write(&folder.join("tray.png"), &render(&folder.join("tray.svg"), 44)?)?;
     let pictures = |sides: &mut dyn Iterator<Item = u32>| -> Result<Vec<(u32, Vec<u8>)>> {
