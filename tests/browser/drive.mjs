@@ -2,7 +2,7 @@
 // standard output. node drive.mjs chromium|chromium-guest|firefox|firefox-guest MODULES UI_FOLDER     guest: on no page yet, with a
 // fake camera and microphone
 //   {"do":"call","name":"start","args":[…]}  calls a function of page.js and answers {"ok":result} or {"error":text}
-//   {"do":"visit","url":"…","without":"part of the URL of a request that fails once","camera":[width, height],"window":[width, height]}  in a new profile; narrow windows are those of phones   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
+//   {"do":"visit","url":"…","without":"part of the URL of requests that fail until the page is loaded again","camera":[width, height],"window":[width, height]}  in a new profile; narrow windows are those of phones   {"do":"press","selector":"…"}   {"do":"type","selector":"…","text":"…"}
 //   {"do":"text","selector":"…"}  the text of an element, null if it does not exist   {"do":"received"}  what all connections have received
 //   {"do":"choose","selector":"…","files":["…"]}  presses an element and chooses files   {"do":"memory"}  takes the API to write to files away
 //   {"do":"open"}  reloads the page   {"do":"screenshot","path":"…"}   {"do":"quit"}
@@ -87,13 +87,13 @@ const visitWithRetries = async order => {
   }
   return visit(order);
 };
-/** Fails the first request whose URL contains `name`, as if the network changed while the page loaded. */
+/** Fails the requests whose URL contains `name`, as if the network changed while the page loaded. Loading it again helps. */
 const failOnce = async name => {
-  let failed = false;
+  let loads = 0;
   await page.setRequestInterception(true);
   page.on('request', request => {
-    const continues = failed || !request.url().includes(name);
-    failed ||= !continues;
+    if (request.isNavigationRequest()) loads++;
+    const continues = loads > 1 || !request.url().includes(name);
     (continues ? request.continue() : request.abort()).catch(() => {});
   });
 };

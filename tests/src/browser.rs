@@ -101,7 +101,7 @@ impl Browser {
         self.order(json!({ "do": "visit", "url": url }), url);
     }
 
-    /// Like [`Self::visit`], but the first request whose address contains `part` fails.
+    /// Like [`Self::visit`], but requests whose address contains `part` fail until the page is loaded again.
     pub fn visit_without(&mut self, url: &str, part: &str) {
         self.order(json!({ "do": "visit", "url": url, "without": part }), url);
     }
