@@ -11,7 +11,9 @@ fn main() {
         "share",
         "stop_share",
         "set_hand",
+        "react",
         "send_chat",
+        "open_web",
         "send_files",
         "send_dropped",
         "dismiss_dropped",
@@ -58,6 +60,8 @@ fn main() {
         "lock",
         "mute",
         "lower_hand",
+        "spotlight",
+        "hand_over",
         "remove",
     ]);
     tauri_build::try_build(tauri_build::Attributes::new().app_manifest(commands)).expect("the app's manifest");

@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod share;
 pub(crate) mod tables;
+pub(crate) mod web;
 
 use crate::clipboard::Clipboard;
 use crate::desk::{Ask, DeskHandle};
@@ -11,7 +12,7 @@ use crate::frames::Fallback;
 use crate::state::{AppUpdate, CommandError, Join, Language, Settings, Stats};
 use crate::{figures, logging};
 use engine::signaling::comparison;
-use engine::signaling::message::{MediaState, ParticipantId};
+use engine::signaling::message::{MediaState, ParticipantId, Reaction};
 use engine::{Command, DeviceChoice, Engine, Report, Tile};
 use std::sync::Arc;
 use tauri::State;
@@ -68,6 +69,11 @@ pub(crate) async fn set_camera(engine: TheEngine<'_>, on: bool) -> Answer {
 #[tauri::command]
 pub(crate) async fn set_hand(engine: TheEngine<'_>, raised: bool) -> Answer {
     command(&engine, Command::SetHand(raised)).await
+}
+
+#[tauri::command]
+pub(crate) async fn react(engine: TheEngine<'_>, reaction: Reaction) -> Answer {
+    command(&engine, Command::React(reaction)).await
 }
 
 #[tauri::command]
@@ -234,10 +240,8 @@ mod tests {
     fn the_handler_the_manifest_and_the_capability_have_the_same_commands() {
         let manifest = names(between(include_str!("../build.rs"), "commands(&[", "])"), "\"", "\"");
         let handler = names(between(include_str!("lib.rs"), "generate_handler![", "]"), "commands::", "");
-        let handler: BTreeSet<String> = handler
-            .iter()
-            .map(|name| name.replace("tables::", "").replace("share::", "").replace("files::", ""))
-            .collect();
+        let handler: BTreeSet<String> =
+            handler.iter().map(|name| name.rsplit("::").next().unwrap_or(name).to_owned()).collect();
         let capability = names(include_str!("../capabilities/main.json"), "\"allow-", "\"");
         assert!(manifest.len() > 40);
         assert_eq!((&manifest, &manifest), (&handler, &capability));

@@ -107,7 +107,9 @@ fn with_commands(builder: tauri::Builder<tauri::Wry>) -> tauri::Builder<tauri::W
         commands::share::share,
         commands::share::stop_share,
         commands::set_hand,
+        commands::react,
         commands::send_chat,
+        commands::web::open_web,
         commands::files::send_files,
         commands::files::send_dropped,
         commands::files::dismiss_dropped,
@@ -154,6 +156,8 @@ fn with_commands(builder: tauri::Builder<tauri::Wry>) -> tauri::Builder<tauri::W
         commands::tables::lock,
         commands::tables::mute,
         commands::tables::lower_hand,
+        commands::tables::spotlight,
+        commands::tables::hand_over,
         commands::tables::remove,
     ])
 }

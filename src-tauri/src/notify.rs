@@ -117,6 +117,7 @@ mod tests {
                 distrust,
                 connected: true,
                 report: None,
+                reaction: None,
             }
         };
         let line = |(n, (from, text)): (usize, &(&str, &str))| {

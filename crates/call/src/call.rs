@@ -1,16 +1,19 @@
 //! The call's state machine.
 
+mod chat;
 mod checks;
 mod door;
 mod hand;
 mod media;
 mod people;
+mod reactions;
 
 use self::checks::OwnCheck;
 use self::people::{Other, Seat};
 use crate::event::{Command, Input, Output, SdpKind, SendOutcome, Signal};
 use crate::inflow::Incoming;
 use crate::link::Mend;
+use crate::reactions::{OwnReactions, Reactions};
 use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
 use crate::view::{CallView, ChatLine, Ended, Stage};
@@ -72,6 +75,8 @@ pub struct Call {
     captured: MediaState,
     /// Our raised hand, as the server counts it.
     hand: Option<Hand>,
+    reaction: Reactions,
+    own_reactions: OwnReactions,
     ice_servers: Vec<IceServer>,
     /// Maximum number of people in the room, including oneself. Further participants are ignored.
     most_people: usize,
@@ -84,6 +89,8 @@ pub struct Call {
     rejoin: Rejoin,
     host: Option<ParticipantId>,
     locked: bool,
+    /// The server's id.
+    spotlight: Option<ParticipantId>,
     lobby: Vec<Knocker>,
     check: OwnCheck,
     notice: Option<ErrorCode>,
@@ -114,6 +121,8 @@ impl Call {
             announced: MediaState::default(),
             captured: MediaState::default(),
             hand: None,
+            reaction: Reactions::default(),
+            own_reactions: OwnReactions::default(),
             ice_servers: vec![],
             most_people: MAX_PARTICIPANTS,
             others: vec![],
@@ -123,6 +132,7 @@ impl Call {
             rejoin: Rejoin::default(),
             host: None,
             locked: false,
+            spotlight: None,
             lobby: vec![],
             check: OwnCheck::default(),
             notice: None,
@@ -175,6 +185,7 @@ impl Call {
             return; // nobody is there
         }
         self.give_up_missed(now);
+        self.hide_reactions(now);
         for other in self.others.iter_mut().filter(|other| other.is_seated()) {
             if let Some(most) = other.displayed.take_due(now) {
                 let to = other.participant.id.clone();
@@ -208,7 +219,14 @@ impl Call {
         let rejoining = self.rejoin.due().filter(|_| matches!(self.phase, Phase::Rejoining { .. }));
         let chat = self.unsent.due().filter(|_| matches!(self.phase, Phase::Joined { .. }));
         let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
-        mending.chain(missed).chain(others().filter_map(|o| o.displayed.due())).chain(rejoining).chain(chat).min()
+        let reactions = self.reactions_due().filter(|_| self.in_room());
+        mending
+            .chain(missed)
+            .chain(reactions)
+            .chain(others().filter_map(|o| o.displayed.due()))
+            .chain(rejoining)
+            .chain(chat)
+            .min()
     }
 
     /// Returns the next output, in order.
@@ -257,14 +275,21 @@ impl Call {
             media: self.media,
             announced: self.announced,
             hand: self.hand,
+            reaction: self.reaction.shown(),
             participants: self.others.iter().map(Other::view).collect(),
             unsent: self.unsent.view(),
-            host: self.host.as_ref().map(|host| self.with(host).map_or(host, |other| &other.id).clone()),
+            host: self.host.as_ref().map(|host| self.shown_id(host)),
             locked: self.locked,
+            spotlight: self.spotlight.as_ref().map(|id| self.shown_id(id)),
             lobby: self.lobby.clone(),
             notice: self.notice,
             notices: self.notices,
         }
+    }
+
+    /// The view's id for an id of the server.
+    fn shown_id(&self, id: &ParticipantId) -> ParticipantId {
+        self.with(id).map_or(id, |other| &other.id).clone()
     }
 
     /// Lines of chat, oldest first, at most [`Call::CHAT_KEPT`]. The `Arc` changes only when a line arrives or the chat
@@ -285,6 +310,7 @@ impl Call {
             Command::SetMicrophone(on) => self.set_media(MediaState { microphone: on, ..self.media }),
             Command::SetCamera(on) => self.set_media(MediaState { camera: on, ..self.media }),
             Command::SetHand(raised) => self.set_hand(raised),
+            Command::React(reaction) => self.react(now, reaction),
             Command::DropLine(number) => drop(self.unsent.drop_line(number)),
             Command::Room(request) => {
                 if self.in_room() {
@@ -397,16 +423,6 @@ impl Call {
         }
     }
 
-    /// Sends waiting lines of chat, as fast as the server accepts them.
-    fn send_waiting_chat(&mut self, now: Instant) {
-        while let Phase::Joined { .. } = self.phase
-            && self.rejoin.company().is_none_or(|until| until <= now)
-            && let Some(text) = self.unsent.next(now)
-        {
-            self.send(ClientMessage::Chat { text });
-        }
-    }
-
     /// Messages in flight may or may not have arrived.
     fn session_lost(&mut self) {
         self.unsent.session_lost();
@@ -450,6 +466,7 @@ impl Call {
             ServerMessage::ConnectionReport { from, report } => self.reported(&from, report),
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
             ServerMessage::Hand { from, hand } => self.hand_changed(&from, hand),
+            ServerMessage::Reaction { from, reaction } => self.reacted(now, &from, reaction),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
             ServerMessage::Error(error) => self.error(now, &error),
             ServerMessage::Bye { code, retry_after_ms } => {
@@ -521,23 +538,6 @@ impl Call {
         }
     }
 
-    fn chat_line(&mut self, from: ParticipantId, text: String, at: u64) {
-        let own = self.you() == Some(&from);
-        let known = self.with(&from).map(|other| (other.id.clone(), other.participant.name.clone()));
-        if own {
-            self.unsent.repeated();
-        } else if known.is_none() {
-            return; // an ignored participant
-        }
-        let (from, name) = known.unwrap_or((from, String::new()));
-        let chat = Arc::make_mut(&mut self.chat);
-        if chat.len() == Self::CHAT_KEPT {
-            chat.remove(0);
-        }
-        chat.push(Arc::new(ChatLine { from, name, text, at }));
-        self.changed = true;
-    }
-
     /// Handles an error about one message. Only an error about the join ends the call.
     fn error(&mut self, now: Instant, error: &ErrorMessage) {
         self.changed = true;
@@ -575,6 +575,7 @@ impl Call {
         self.unsent.call_ended();
         self.forget_door();
         self.hand = None;
+        self.reaction = Reactions::default();
         self.capture();
         self.changed = true;
     }

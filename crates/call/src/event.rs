@@ -5,7 +5,7 @@ use crate::view::Distrust;
 use signaling::board::RoomRequest;
 use signaling::connection_report::ConnectionReport;
 use signaling::message::{
-    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Resolution, ServerMessage,
+    ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Reaction, Resolution, ServerMessage,
 };
 use signaling::statement::{Fingerprint, Signer};
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub enum Command {
     SetCamera(bool),
     /// Raise or lower the hand.
     SetHand(bool),
+    /// Show everybody a reaction. Too many at once are dropped.
+    React(Reaction),
     /// Drop an own line of chat that failed or was not sent yet, by its [`crate::UnsentLine::number`].
     DropLine(u64),
     /// A request as the host of the room. The server checks whether the sender is the host.

@@ -8,6 +8,7 @@ mod displayed;
 mod event;
 mod inflow;
 mod link;
+mod reactions;
 mod rejoin;
 mod unsent;
 #[cfg(test)]
@@ -17,5 +18,6 @@ mod view;
 pub use call::Call;
 pub use event::{Command, Input, Output, PeerSignal, SdpKind, SendOutcome, Signal};
 pub use link::{LinkState, PeerInput, Repair};
+pub use reactions::ShownReaction;
 pub use unsent::{ChatRefusal, MAX_BYTES as MAX_UNSENT_BYTES, MAX_LINES as MAX_UNSENT_LINES, NotSaid, UnsentLine};
 pub use view::{CallView, ChatLine, Distrust, Ended, ParticipantView, Stage};

@@ -3,11 +3,19 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use signaling::message::{ErrorCode, Resolution};
+use signaling::identity::DeviceKey;
+use signaling::message::{
+    ClientMessage, ErrorCode, Hand, LeaveReason, MediaState, Participant, ParticipantId, Reaction, Resolution,
+    ServerMessage,
+};
+use signaling::statement::Signer;
 
+use crate::call::Call;
 use crate::displayed::DisplayedSize;
+use crate::event::{Command, Input, Output, Signal};
 use crate::inflow::Inflow;
 use crate::link::{LinkMonitor, Mend, PeerInput};
+use crate::reactions::{OwnReactions, Reactions};
 use crate::unsent::Unsent;
 
 fn list<'a>(file: &'a Value, name: &str) -> &'a [Value] {
@@ -173,5 +181,106 @@ fn new_connections_of_a_participant_are_rate_limited() {
     for (at, case) in list(&connections(), "accepted").iter().enumerate() {
         let now = start + Duration::from_millis(number(&case[0]));
         assert_eq!(inflow.may_renew(now), case[1], "offer {at}");
+    }
+}
+
+#[test]
+fn reactions_are_shown_and_sent() {
+    let file: Value = serde_json::from_str(include_str!("../../../docs/protocol/reactions.json")).expect("JSON");
+    assert_eq!(json!(Reaction::ALL), file["known"]);
+    for case in list(&file, "shown") {
+        let (mut reactions, start, mut changes) = (Reactions::default(), Instant::now(), vec![]);
+        let hide = |reactions: &mut Reactions, changes: &mut Vec<Value>, until: u64| {
+            while let Some(due) = reactions.due().filter(|due| *due <= start + Duration::from_millis(until)) {
+                assert!(reactions.hide_due(due));
+                changes.push(json!([due.duration_since(start).as_millis() as u64, null, null]));
+            }
+        };
+        for received in list(case, "received") {
+            let at = number(&received[0]);
+            hide(&mut reactions, &mut changes, at);
+            let reaction: Reaction = serde_json::from_value(received[1].clone()).expect("a reaction");
+            if reactions.show(start + Duration::from_millis(at), reaction) {
+                let shown = reactions.shown().expect("it is shown");
+                changes.push(json!([at, shown.reaction, shown.number]));
+            }
+        }
+        hide(&mut reactions, &mut changes, number(&case["until_ms"]));
+        assert_eq!(json!(changes), case["changes"], "{}", case["name"]);
+    }
+    for case in list(&file, "sent") {
+        let (mut own, start) = (OwnReactions::default(), Instant::now());
+        let pressed = list(case, "pressed").iter();
+        let sent = pressed.filter(|at| own.may_send(start + Duration::from_millis(number(at)))).collect::<Vec<_>>();
+        assert_eq!(json!(sent), case["sent"], "{}", case["name"]);
+    }
+}
+
+fn id(value: &Value) -> ParticipantId {
+    ParticipantId(text(value))
+}
+
+fn hand(value: &Value) -> Option<Hand> {
+    value.as_u64().map(|hand| hand.try_into().expect("small"))
+}
+
+fn with_hand(id: ParticipantId, raised: &Value) -> Participant {
+    let (name, key) = (id.0.clone(), String::new());
+    Participant { id, name, key, nonce: None, media: MediaState::default(), hand: hand(raised) }
+}
+
+/// The input of a step about hands.
+fn hands_input(step: &Value) -> Input {
+    if let Some(you) = step.get("joined") {
+        let hands = step["hands"].as_object().expect("hands");
+        let participants = hands.iter().map(|(id, raised)| with_hand(ParticipantId(id.clone()), raised)).collect();
+        return message(ServerMessage::Joined { room: "soup".into(), you: id(you), participants });
+    }
+    if let Some(raised) = step.get("hand") {
+        return message(ServerMessage::Hand { from: id(&raised[0]), hand: hand(&raised[1]) });
+    }
+    if let Some(came) = step.get("came") {
+        return message(ServerMessage::ParticipantJoined { participant: with_hand(id(&came[0]), &came[1]) });
+    }
+    if let Some(left) = step.get("left") {
+        return message(ServerMessage::ParticipantLeft { id: id(left), reason: LeaveReason::Left });
+    }
+    if let Some(raised) = step["raise"].as_bool() {
+        return Input::Command(Command::SetHand(raised));
+    }
+    if step["lost"] == true { Input::Signal(Signal::Lost) } else { Input::Command(Command::Leave) }
+}
+
+fn message(message: ServerMessage) -> Input {
+    Input::Signal(Signal::Message(message))
+}
+
+#[test]
+fn hands_are_as_the_server_counts_them() {
+    let file: Value = serde_json::from_str(include_str!("../../../docs/protocol/hands.json")).expect("JSON");
+    for case in list(&file, "cases") {
+        let (mut call, now) = (Call::new(), Instant::now());
+        let signer = Box::new(Signer::new(DeviceKey::from_secret(&[255; 32]), [255; 32]));
+        let join = Command::Join { room: "soup".into(), invite: None, media: MediaState::default(), signer };
+        call.handle(now, Input::Command(join));
+        while call.poll_output().is_some() {}
+        for step in list(case, "steps") {
+            call.handle(now, hands_input(step));
+            let outputs = std::iter::from_fn(|| call.poll_output());
+            let sent = outputs.filter_map(|output| match output {
+                Output::Send(ClientMessage::Hand { raised }) => Some(raised),
+                _ => None,
+            });
+            let none = json!([]);
+            assert_eq!(json!(sent.collect::<Vec<_>>()), *step.get("sent").unwrap_or(&none), "{}: {step}", case["name"]);
+            let view = call.view();
+            if let Some(own) = step.get("own") {
+                assert_eq!(json!(view.hand), *own, "{}: {step}", case["name"]);
+            }
+            if let Some(others) = step.get("others") {
+                let hands = view.participants.iter().map(|one| (one.info.id.0.clone(), json!(one.info.hand)));
+                assert_eq!(Value::Object(hands.collect()), *others, "{}: {step}", case["name"]);
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The state of a call that a window displays.
 
 use crate::link::{LinkState, Repair};
+use crate::reactions::ShownReaction;
 use crate::unsent::UnsentLine;
 use serde::Serialize;
 use signaling::board::Knocker;
@@ -86,6 +87,8 @@ pub struct CallView {
     pub announced: MediaState,
     /// Our raised hand. `None` if it is down.
     pub hand: Option<Hand>,
+    /// Our reaction, as the others see it now.
+    pub reaction: Option<ShownReaction>,
     /// The others, earliest first.
     pub participants: Arc<[ParticipantView]>,
     /// Own lines that the server has not sent back yet, oldest first, at most [`crate::MAX_UNSENT_LINES`]. They wait
@@ -96,6 +99,8 @@ pub struct CallView {
     pub host: Option<ParticipantId>,
     /// Whether nobody new may join.
     pub locked: bool,
+    /// The participant whom the host shows large to everybody.
+    pub spotlight: Option<ParticipantId>,
     /// People who knock, earliest first. Only the host receives them.
     pub lobby: Vec<Knocker>,
     /// The last error, for a notice.
@@ -127,6 +132,8 @@ pub struct ParticipantView {
     pub connected: bool,
     /// What their connection check found, since we last asked for it.
     pub report: Option<ConnectionReport>,
+    /// Their reaction, while it is shown.
+    pub reaction: Option<ShownReaction>,
 }
 
 /// A line of chat.

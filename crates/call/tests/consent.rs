@@ -51,8 +51,14 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
         Just(ServerMessage::Error(ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None })),
         Just(ServerMessage::Room(RoomNews::Knocking { room: "lunch".into() })),
         Just(ServerMessage::Room(RoomNews::Muted)),
+        (who_else(), 0..Reaction::ALL.len())
+            .prop_map(|(n, at)| ServerMessage::Reaction { from: id(n), reaction: Reaction::ALL[at] }),
         (who_else(), proptest::option::of(1u32..4)).prop_map(|(n, hand)| ServerMessage::Hand { from: id(n), hand }),
-        who_else().prop_map(|n| ServerMessage::Room(RoomNews::State { host: Some(id(n)), locked: false })),
+        who_else().prop_map(|n| ServerMessage::Room(RoomNews::State {
+            host: Some(id(n)),
+            locked: false,
+            spotlight: Some(id(n))
+        })),
         Just(ServerMessage::Bye { code: ErrorCode::ServerStopping, retry_after_ms: None }),
     ]
 }
@@ -79,6 +85,7 @@ fn from_person() -> impl Strategy<Value = Input> {
         any::<bool>().prop_map(Command::SetMicrophone),
         any::<bool>().prop_map(Command::SetCamera),
         any::<bool>().prop_map(Command::SetHand),
+        (0..Reaction::ALL.len()).prop_map(|at| Command::React(Reaction::ALL[at])),
         (0u64..3).prop_map(Command::DropLine),
         (0u8..4).prop_map(|n| Command::Show([(id(n), Resolution { max_width: 640, max_height: 360 })].into())),
     ]

@@ -52,7 +52,7 @@ impl One {
     }
 
     fn state(&mut self, host: &str, locked: bool) -> Vec<Output> {
-        self.receive(ServerMessage::Room(RoomNews::State { host: Some(id(host)), locked }))
+        self.receive(ServerMessage::Room(RoomNews::State { host: Some(id(host)), locked, spotlight: Some(id(host)) }))
     }
 
     fn stage(&self) -> Stage {
@@ -80,7 +80,7 @@ fn the_lobby_shows_whether_a_host_is_present() {
     assert_eq!(one.call.view().host, None);
     one.state("p1", false);
     assert_eq!((one.stage(), one.call.view().host), (Stage::Knocking, Some(id("p1"))));
-    one.receive(ServerMessage::Room(RoomNews::State { host: None, locked: false }));
+    one.receive(ServerMessage::Room(RoomNews::State { host: None, locked: false, spotlight: None }));
     assert_eq!((one.stage(), one.call.view().host), (Stage::Knocking, None));
 }
 

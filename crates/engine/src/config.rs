@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use signaling::board::RoomRequest;
 use signaling::identity::DeviceKey;
 use signaling::link::Link;
-use signaling::message::{MediaState, ParticipantId};
+use signaling::message::{MediaState, ParticipantId, Reaction};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use url::Url;
@@ -129,6 +129,8 @@ pub enum Command {
     StopShare,
     /// Raises or lowers the hand.
     SetHand(bool),
+    /// Shows everybody a reaction.
+    React(Reaction),
     /// Drops one of our own chat lines that failed or still waits. The number is [`call::UnsentLine::number`].
     DropLine(u64),
     /// Opens devices before joining, so that the person can see and hear themselves. Nothing is sent.

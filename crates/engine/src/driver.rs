@@ -321,6 +321,7 @@ impl Driver {
             }
             Command::StopShare => self.sharing.stop(),
             Command::SetHand(raised) => self.session.handle_command(now, call::Command::SetHand(raised)),
+            Command::React(reaction) => self.session.handle_command(now, call::Command::React(reaction)),
             Command::DropLine(number) => self.session.handle_command(now, call::Command::DropLine(number)),
             Command::CheckOthers => self.session.handle_command(now, call::Command::CheckOthers),
             Command::Room(request) => self.session.handle_command(now, call::Command::Room(request)),

@@ -74,7 +74,9 @@ pub fn screens() -> Result<Vec<ScreenInfo>, Problem> {
 
 // Types of lower crates that a user of the engine needs.
 pub use ::files::{Action as TransferAction, Reason as TransferReason, TransferState, TransferView};
-pub use call::{CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Repair, Stage, UnsentLine};
+pub use call::{
+    CallView, ChatLine, Distrust, Ended, LinkState, NotSaid, ParticipantView, Repair, ShownReaction, Stage, UnsentLine,
+};
 pub use codecs::{ApmConfig, NoiseSuppression};
 pub use devices::{DeviceInfo, DeviceKind, MicrophoneOptions, ScreenInfo, ScreenKind};
 pub use doctor::{FindingReport, Hop, HopReport, Language, Report, Severity, Verdict, Words};

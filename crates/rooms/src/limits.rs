@@ -61,6 +61,8 @@ pub struct Rates {
     pub chat: Rate,
     /// Raising and lowering the own hand.
     pub hands: Rate,
+    /// Reactions.
+    pub reactions: Rate,
     /// Requests to the board, and requests of a host.
     pub board: Rate,
 }
@@ -75,6 +77,7 @@ impl Default for Rates {
             joins: Rate::new(limits::JOIN_RATE, limits::JOIN_BURST),
             chat: Rate::new(limits::CHAT_RATE, limits::CHAT_BURST),
             hands: Rate::new(limits::HAND_RATE, limits::HAND_BURST),
+            reactions: Rate::new(limits::REACTION_RATE, limits::REACTION_BURST),
             board: Rate::new(limits::BOARD_RATE, limits::BOARD_BURST),
         }
     }

@@ -6,8 +6,8 @@ use signaling::board::{Knocker, RoomNews};
 use signaling::connection_report::ConnectionReport;
 use signaling::limits::MAX_LOBBY;
 use signaling::message::{
-    ErrorCode, Hand, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Resolution, ServerMessage,
-    SessionId,
+    ErrorCode, Hand, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Reaction, Resolution,
+    ServerMessage, SessionId,
 };
 
 use crate::room_view::RoomView;
@@ -79,17 +79,19 @@ pub struct Room {
     outputs: VecDeque<(SessionId, ServerMessage)>,
 }
 
-/// The participant who admits people to a table's room (the door's keeper), and whether the room is locked. A room
-/// without a table has no keeper.
+/// The participant who admits people to a table's room (the door's keeper), whether the room is locked, and whom the
+/// keeper shows large. A room without a table has no keeper.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Door {
     keeper: Option<ParticipantId>,
     locked: bool,
+    spotlight: Option<ParticipantId>,
 }
 
 impl Door {
     fn news(&self) -> ServerMessage {
-        ServerMessage::Room(RoomNews::State { host: self.keeper.clone(), locked: self.locked })
+        let Door { keeper, locked, spotlight } = self.clone();
+        ServerMessage::Room(RoomNews::State { host: keeper, locked, spotlight })
     }
 }
 
@@ -230,6 +232,15 @@ impl Room {
         Ok(())
     }
 
+    /// Shows a reaction to everybody, including its author. Who has fallen behind does not get it.
+    pub fn react(&mut self, session: &SessionId, reaction: Reaction) {
+        let Some(from) = self.id_of(session).cloned() else { return };
+        for seat in self.seats.iter().filter(|seat| seat.view.is_open) {
+            let message = ServerMessage::Reaction { from: from.clone(), reaction };
+            self.outputs.push_back((seat.session.clone(), message));
+        }
+    }
+
     /// Sends a line of chat to everybody, including its author, in the one order of this room.
     pub fn chat(&mut self, session: &SessionId, text: &str, at: u64) {
         let Some(from) = self.id_of(session).cloned() else { return };
@@ -342,15 +353,14 @@ impl Room {
         let longest = || self.seats.iter().find(|seat| seat.person.member).or(self.seats.first());
         let other = || longest().filter(|_| !waits);
         let keeper = self.seats.iter().find(|seat| seat.person.key == host).or_else(other);
-        let door = Door { keeper: keeper.map(|seat| seat.id.clone()), locked };
+        let spotlight = self.door.spotlight.clone().filter(|id| self.seats.iter().any(|seat| seat.id == *id));
+        let door = Door { keeper: keeper.map(|seat| seat.id.clone()), locked, spotlight };
         if door == self.door {
             return false;
         }
         let new_keeper = door.keeper != self.door.keeper;
         self.door = door;
-        for session in self.sessions() {
-            self.tell_door(&session);
-        }
+        self.tell_door_to_all();
         if new_keeper && !self.lobby.is_empty() {
             // Short messages, as rare as joins: also for clients that do not acknowledge.
             let knocking = self.lobby.iter().map(|waiter| (waiter.session.clone(), self.door.news()));
@@ -358,6 +368,27 @@ impl Room {
             self.tell_lobby();
         }
         true
+    }
+
+    /// Shows somebody large to everybody, or nobody any longer.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoSuchParticipant`].
+    pub fn set_spotlight(&mut self, id: Option<ParticipantId>) -> Result<(), ErrorCode> {
+        if id.as_ref().is_some_and(|id| self.session_of(id).is_none()) {
+            return Err(ErrorCode::NoSuchParticipant);
+        }
+        if self.door.spotlight != id {
+            self.door.spotlight = id;
+            self.tell_door_to_all();
+        }
+        Ok(())
+    }
+
+    fn tell_door_to_all(&mut self) {
+        for session in self.sessions() {
+            self.tell_door(&session);
+        }
     }
 
     /// Sends the door's state to one person.

@@ -346,6 +346,7 @@ impl Rooms {
             ClientMessage::Leave => Ok(self.leave(session)?),
             ClientMessage::Media(media) => Ok(self.media(session, media)?),
             ClientMessage::Hand { raised } => Ok(self.seated(session, |room| room.set_hand(session, raised))?),
+            ClientMessage::Reaction { reaction } => Ok(self.seated(session, |room| room.react(session, reaction))?),
             ClientMessage::Chat { text } => Ok(self.chat(session, bytes, &text)?),
             ClientMessage::Board(request) => {
                 self.board_request(session, seq, request);

@@ -117,7 +117,7 @@ fn lobby(outputs: &[Output], session: &SessionId) -> Option<Vec<(String, Partici
 /// The messages to somebody who knocks: that they are knocking, and who can admit them.
 fn knocking(room: &str, host: Option<&str>) -> [RoomNews; 2] {
     let host = host.map(|id| ParticipantId(id.into()));
-    [RoomNews::Knocking { room: room.into() }, RoomNews::State { host, locked: false }]
+    [RoomNews::Knocking { room: room.into() }, RoomNews::State { host, locked: false, spotlight: None }]
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn a_host_admits_people_one_by_one() {
     let [ada, ben, cem] = ["Ada", "Ben", "Cem"].map(|name| server.open(name, true));
     let room = server.lay(&ada, Door::Knock).room;
     let outputs = server.join(&ada, &room, None);
-    assert!(matches!(&room_news(&outputs, &ada)[..], [RoomNews::State { host: Some(_), locked: false }]));
+    assert!(matches!(&room_news(&outputs, &ada)[..], [RoomNews::State { host: Some(_), locked: false, .. }]));
     for session in [&ben, &cem] {
         let outputs = server.join(session, &room, None);
         assert_eq!(room_news(&outputs, session), knocking(&room, Some("p1")));
@@ -258,12 +258,22 @@ fn only_the_host_may_lock_mute_and_remove() {
     let nobody = RoomRequest::LowerHand { id: ParticipantId("p9".into()) };
     let outputs = server.keeper_does(&ada, nobody);
     assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant]);
+    let spotlight = |id: &ParticipantId| RoomRequest::Spotlight { id: Some(id.clone()) };
+    assert_eq!(errors(&server.keeper_does(&ben, spotlight(&ben_id)), &ben), [ErrorCode::NotHost]);
+    let outputs = server.keeper_does(&ada, spotlight(&ben_id));
+    assert!(
+        matches!(&room_news(&outputs, &ben)[..], [RoomNews::State { spotlight, .. }] if *spotlight == Some(ben_id.clone()))
+    );
+    assert_eq!(server.keeper_does(&ada, spotlight(&ben_id)), []);
+    let outputs = server.keeper_does(&ada, spotlight(&ParticipantId("p9".into())));
+    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant]);
     let outputs = server.keeper_does(&ada, RoomRequest::Lock { locked: true });
-    assert!(matches!(room_news(&outputs, &ben)[..], [RoomNews::State { locked: true, .. }]));
+    assert!(matches!(&room_news(&outputs, &ben)[..], [RoomNews::State { locked: true, spotlight: Some(_), .. }]));
     assert_eq!(errors(&server.join(&cem, &room, None), &cem), [ErrorCode::RoomLocked]);
     let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ben_id });
     assert!(to(&outputs, &ben).contains(&ServerMessage::Left { reason: LeaveReason::Removed }));
     assert_eq!(errors(&server.join(&ben, &room, None), &ben), [ErrorCode::Removed]);
+    assert!(matches!(&room_news(&outputs, &ada)[..], [RoomNews::State { spotlight: None, .. }]), "they have left");
     let outputs = server.keeper_does(&ada, RoomRequest::Remove { id: ada_id });
     assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant], "hosts cannot remove themselves");
     // A host who leaves is replaced after a while.
@@ -326,4 +336,34 @@ fn a_board_that_could_not_be_stored_is_rolled_back() {
         ),
         "{seen:?}"
     );
+}
+
+#[test]
+fn a_host_makes_somebody_else_at_the_table_the_host() {
+    let mut server = Server::new();
+    let (ada, ben, cem) = (server.open("Ada", true), server.open("Ben", true), server.open("Cem", true));
+    let table = server.lay(&ada, Door::Open);
+    for session in [&ada, &ben, &cem] {
+        server.join(session, &table.room, None);
+    }
+    let id = |server: &Server, n: usize| server.rooms.participants(&table.room)[n].id.clone();
+    let (ada_id, ben_id) = (id(&server, 0), id(&server, 1));
+    let over = |id: &ParticipantId| RoomRequest::HandOver { id: id.clone() };
+    assert_eq!(errors(&server.keeper_does(&ben, over(&ben_id)), &ben), [ErrorCode::NotHost]);
+    let outputs = server.keeper_does(&ada, over(&ParticipantId("p9".into())));
+    assert_eq!(errors(&outputs, &ada), [ErrorCode::NoSuchParticipant]);
+    let outputs = server.keeper_does(&ada, over(&ben_id));
+    let host = |outputs: &[Output], session| match &room_news(outputs, session)[..] {
+        [RoomNews::State { host, .. }] => host.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((host(&outputs, &ada), host(&outputs, &cem)), (Some(ben_id.clone()), Some(ben_id.clone())));
+    assert_eq!(errors(&server.keeper_does(&ada, over(&ada_id)), &ada), [ErrorCode::NotHost], "the former host");
+    assert_eq!(server.rooms.board().tables().last().expect("works").host, "key of Ben");
+    // The new host stays when the former one leaves, and may hand it over in turn.
+    let outputs = server.say(&ada, ClientMessage::Leave);
+    assert_eq!(errors(&outputs, &ada), []);
+    let cem_id = id(&server, 1);
+    let outputs = server.keeper_does(&ben, over(&cem_id));
+    assert_eq!(host(&outputs, &ben), Some(cem_id));
 }

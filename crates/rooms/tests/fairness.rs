@@ -9,7 +9,7 @@ use rooms::source::Source;
 use signaling::backlog::Cause;
 use signaling::board::{BoardRequest, Door, Draft, RoomRequest};
 use signaling::message::{
-    ClientMessage, ErrorCode, IceCandidate, MediaState, ParticipantId, Resolution, ServerMessage, SessionId,
+    ClientMessage, ErrorCode, IceCandidate, MediaState, ParticipantId, Reaction, Resolution, ServerMessage, SessionId,
 };
 use world::{OFF, World};
 
@@ -348,5 +348,36 @@ proptest! {
         world.say(&honest[0], candidate(&to));
         let received = matches!(world.clients[&honest[1]].received.last(), Some(ServerMessage::Candidate { .. }));
         prop_assert!(received);
+    }
+}
+
+#[test]
+fn a_thousand_reactions_a_second_fill_nothing() {
+    for round_trip in [Some(50), None] {
+        let mut world = World::new();
+        let (victim, mallory) = (world.open("victim", round_trip), world.open("mallory", Some(0)));
+        let friend = world.open("friend", Some(0));
+        for session in [&victim, &mallory, &friend] {
+            world.join(session, "soup");
+        }
+        for n in 0..5_000usize {
+            world.say(&mallory, ClientMessage::Reaction { reaction: Reaction::ALL[n % 7] });
+            if n % 10 == 9 {
+                world.pass(10);
+            }
+            if !world.clients.contains_key(&mallory) {
+                break;
+            }
+        }
+        let received = |session: &SessionId| {
+            let received = world.clients[session].received.iter();
+            received.filter(|one| matches!(one, ServerMessage::Reaction { .. })).count()
+        };
+        assert!((1..=21).contains(&received(&friend)), "{} in five seconds", received(&friend));
+        assert!(world.clients[&victim].most_kept < 8 * 1024, "{} bytes", world.clients[&victim].most_kept);
+        world.say(&friend, ClientMessage::Chat { text: "soup?".into() });
+        world.pass(100);
+        let said = world.clients[&victim].received.iter().filter(|one| matches!(one, ServerMessage::Chat { .. }));
+        assert_eq!(said.count(), 1, "others are heard");
     }
 }

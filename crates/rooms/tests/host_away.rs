@@ -35,7 +35,15 @@ impl Server {
         let calendar = Calendar::new("Asia/Seoul").expect("a zone");
         let board = Board::new(calendar, [1; 32], [2; 32], Saved::default(), START);
         let often = Rate::new(1e9, 1e9);
-        let rates = Rates { messages: often, bytes: often, joins: often, chat: often, hands: often, board: often };
+        let rates = Rates {
+            messages: often,
+            bytes: often,
+            joins: often,
+            chat: often,
+            hands: often,
+            reactions: often,
+            board: often,
+        };
         let rooms = Rooms::new(Limits { rates, ..Limits::default() }, board);
         Server { rooms, now: START, begun: Instant::now(), seq: 0, clients: HashMap::new() }
     }

@@ -6,8 +6,8 @@ use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rate, Rooms};
 use signaling::connection_report::ConnectionReport;
 use signaling::message::{
-    ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, Resolution, ServerMessage,
-    SessionId,
+    ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, Reaction, Resolution,
+    ServerMessage, SessionId,
 };
 
 const ON: MediaState = MediaState { microphone: true, camera: true };
@@ -270,6 +270,23 @@ fn a_hand_raised_a_thousand_times_a_second_disturbs_nobody() {
     assert!(refused > 0);
     server.say(&bob, ClientMessage::Chat { text: "soup?".into() });
     assert_eq!(to(&server.say(&bob, ClientMessage::Hand { raised: true }), &bob).len(), 1, "others may");
+}
+
+#[test]
+fn a_reaction_reaches_everybody_who_is_there() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let outputs = server.say(&ada, ClientMessage::Reaction { reaction: Reaction::Yum });
+    let shown = ServerMessage::Reaction { from: server.id(&ada), reaction: Reaction::Yum };
+    assert_eq!((to(&outputs, &ada), to(&outputs, &bob)), (vec![&shown], vec![&shown]));
+    let outputs = server.join(&eve, "soup");
+    assert!(!outputs.iter().any(|one| matches!(one, Output::Send { message: ServerMessage::Reaction { .. }, .. })));
+    let outputs = server.say(&eve, ClientMessage::Leave);
+    assert_eq!(errors(&outputs), []);
+    let outputs = server.say(&eve, ClientMessage::Reaction { reaction: Reaction::Yum });
+    assert_eq!(errors(&outputs), [ErrorCode::UnexpectedMessage], "only in a room");
 }
 
 #[test]

@@ -61,6 +61,7 @@ impl Cause {
             | ServerMessage::ParticipantConnection { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
+            | ServerMessage::Reaction { .. }
             | ServerMessage::Room(RoomNews::Lobby { .. } | RoomNews::State { .. })
             | ServerMessage::Board(BoardNews::Notice(_) | BoardNews::You { .. }) => Cause::Event,
             ServerMessage::Board(BoardNews::Snapshot(_) | BoardNews::Patch(_)) => Cause::Board,

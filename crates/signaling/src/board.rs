@@ -361,6 +361,17 @@ pub enum RoomRequest {
         /// The participant.
         id: ParticipantId,
     },
+    /// Shows somebody large to everybody, or nobody any longer.
+    Spotlight {
+        /// The participant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<ParticipantId>,
+    },
+    /// Makes somebody who has a seat at the table its host.
+    HandOver {
+        /// The participant.
+        id: ParticipantId,
+    },
     /// Removes somebody and does not admit them again.
     Remove {
         /// The participant.
@@ -389,6 +400,9 @@ pub enum RoomNews {
         host: Option<ParticipantId>,
         /// Whether nobody new may join.
         locked: bool,
+        /// The participant whom the host shows large to everybody.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        spotlight: Option<ParticipantId>,
     },
     /// The host asks this client to mute its microphone.
     Muted,

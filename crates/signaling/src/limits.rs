@@ -118,6 +118,10 @@ pub const CHAT_BURST: f64 = 10.0;
 pub const HAND_RATE: f64 = 1.0;
 /// Raising and lowering of hands that a server accepts in one burst.
 pub const HAND_BURST: f64 = 10.0;
+/// Reactions per second that a server accepts from one session on average. Clients send fewer.
+pub const REACTION_RATE: f64 = 2.0;
+/// Reactions that a server accepts in one burst.
+pub const REACTION_BURST: f64 = 10.0;
 /// `join` messages per second that a server accepts from one session on average.
 pub const JOIN_RATE: f64 = 0.5;
 /// `join` messages that a server accepts in one burst.

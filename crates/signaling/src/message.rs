@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
+pub use crate::ice::{IceCandidate, IceServer};
 pub use crate::id::{Hand, ParticipantId, SessionId};
+pub use crate::reaction::Reaction;
 
 /// The protocol version that this crate implements.
 pub const VERSION: u32 = 1;
@@ -111,6 +113,11 @@ pub enum ClientMessage {
         /// Whether the hand is raised.
         raised: bool,
     },
+    /// Shows everybody a reaction.
+    Reaction {
+        /// Which one.
+        reaction: Reaction,
+    },
     /// A line of chat for the whole room.
     Chat {
         /// Plain text, never markup.
@@ -145,6 +152,7 @@ impl ClientMessage {
             | ClientMessage::ConnectionReport { .. }
             | ClientMessage::Media(_)
             | ClientMessage::Hand { .. }
+            | ClientMessage::Reaction { .. }
             | ClientMessage::Board(_)
             | ClientMessage::Room(_)
             | ClientMessage::Chat { .. } => true,
@@ -275,6 +283,13 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hand: Option<Hand>,
     },
+    /// A reaction. Its author receives it too. Nobody receives it later: it is worth nothing then.
+    Reaction {
+        /// The participant.
+        from: ParticipantId,
+        /// Which one.
+        reaction: Reaction,
+    },
     /// A line of chat. The sender receives it too, so everybody sees the lines in the same order.
     Chat {
         /// The author.
@@ -332,6 +347,7 @@ impl ServerMessage {
             | ServerMessage::ConnectionReport { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
+            | ServerMessage::Reaction { .. }
             | ServerMessage::Board(_)
             | ServerMessage::Room(_)
             | ServerMessage::Chat { .. } => true,
@@ -394,19 +410,6 @@ fn yes() -> bool {
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_yes(member: &bool) -> bool {
     *member
-}
-
-/// One entry of WebRTC's `RTCConfiguration.iceServers`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct IceServer {
-    /// `stun:` and `turn:` addresses.
-    pub urls: Vec<String>,
-    /// TURN user name: expiry in Unix seconds, a colon, the session id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// TURN password: base64 of HMAC-SHA1 over the user name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub credential: Option<String>,
 }
 
 /// Limits that a client displays or applies itself. [`crate::limits`] has the defaults.
@@ -473,23 +476,6 @@ impl Resolution {
     pub fn is_none(self) -> bool {
         self.max_width == 0 || self.max_height == 0
     }
-}
-
-/// `RTCIceCandidateInit` of W3C WebRTC, with its JSON names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IceCandidate {
-    /// The `candidate-attribute` of RFC 8839, with or without the prefix `candidate:`.
-    pub candidate: String,
-    /// `mid` of the media section.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sdp_mid: Option<String>,
-    /// Index of the media section.
-    #[serde(default, rename = "sdpMLineIndex", skip_serializing_if = "Option::is_none")]
-    pub sdp_mline_index: Option<u16>,
-    /// ICE username fragment of the generation to which the candidate belongs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username_fragment: Option<String>,
 }
 
 /// Why somebody is no longer in a room.

@@ -12,7 +12,7 @@ use crate::limits::{
     MAX_SDP_BYTES, MAX_SIGNATURE_BYTES, is_invite, is_room_name,
 };
 use crate::message::{
-    ClientMessage, Envelope, ErrorCode, Hello, IceCandidate, Participant, ParticipantId, ServerMessage,
+    ClientMessage, Envelope, ErrorCode, Hello, IceCandidate, Participant, ParticipantId, Reaction, ServerMessage,
 };
 use crate::text::{ChatError, clean_chat, clean_name, shown_name};
 
@@ -86,6 +86,7 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
             Err(ChatError::TooLong) => Err(ErrorCode::TooLarge),
             Err(ChatError::Empty) => Err(ErrorCode::Malformed),
         },
+        ClientMessage::Reaction { reaction } => require(*reaction != Reaction::Unknown, ErrorCode::Malformed),
         ClientMessage::Board(request) => board::check_request(request),
         ClientMessage::Room(request) => board::check_room_request(request),
         ClientMessage::Leave
@@ -134,7 +135,8 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         | ServerMessage::Resolution { from, .. }
         | ServerMessage::CheckConnection { from }
         | ServerMessage::Media { from, .. }
-        | ServerMessage::Hand { from, .. } => check_id(from),
+        | ServerMessage::Hand { from, .. }
+        | ServerMessage::Reaction { from, .. } => check_id(from),
         ServerMessage::ConnectionReport { from, report } => {
             check_id(from)?;
             require(report.is_valid(), ErrorCode::Malformed)

@@ -66,6 +66,7 @@ fn every_message_has_an_example() {
         "end_of_candidates",
         "media",
         "hand",
+        "reaction",
         "resolution",
         "check_connection",
         "connection_report",
@@ -90,6 +91,7 @@ fn every_message_has_an_example() {
         "end_of_candidates",
         "media",
         "hand",
+        "reaction",
         "resolution",
         "check_connection",
         "connection_report",
@@ -127,6 +129,8 @@ fn every_board_and_room_message_has_an_example() {
         "refuse",
         "mute",
         "lower_hand",
+        "spotlight",
+        "hand_over",
         "remove",
     ];
     let news = ["snapshot", "patch", "you", "notice", "invite", "done", "knocking", "lobby", "state", "muted"];

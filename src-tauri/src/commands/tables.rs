@@ -148,6 +148,16 @@ pub(crate) async fn lower_hand(engine: TheEngine<'_>, id: String) -> Answer {
 }
 
 #[tauri::command]
+pub(crate) async fn spotlight(engine: TheEngine<'_>, id: Option<String>) -> Answer {
+    room(&engine, RoomRequest::Spotlight { id: id.map(ParticipantId) }).await
+}
+
+#[tauri::command]
+pub(crate) async fn hand_over(engine: TheEngine<'_>, id: String) -> Answer {
+    room(&engine, RoomRequest::HandOver { id: ParticipantId(id) }).await
+}
+
+#[tauri::command]
 pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
     room(&engine, RoomRequest::Remove { id: ParticipantId(id) }).await
 }

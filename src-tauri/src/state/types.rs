@@ -8,11 +8,11 @@ use engine::signaling::board::{
 };
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
-use engine::signaling::message::{MediaState, Participant, ParticipantId};
+use engine::signaling::message::{MediaState, Participant, ParticipantId, Reaction};
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
-    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState, Stage, Tile,
-    TransferReason, TransferState, TransferView, UnsentLine, Verdict,
+    ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState,
+    ShownReaction, Stage, Tile, TransferReason, TransferState, TransferView, UnsentLine, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -44,7 +44,7 @@ fn file() -> String {
     }
     all! {
         AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess
-        CallView Stage ParticipantView Participant ParticipantId ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
+        CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind

@@ -237,6 +237,10 @@ media: MediaState,
  */
 hand: number | null,
 /**
+ * Our reaction, as the others see it now.
+ */
+reaction: ShownReaction | null,
+/**
  * The others, earliest first.
  */
 participants: Array<ParticipantView>,
@@ -254,6 +258,10 @@ host: ParticipantId | null,
  * Whether nobody new may join.
  */
 locked: boolean,
+/**
+ * The participant whom the host shows large to everybody.
+ */
+spotlight: ParticipantId | null,
 /**
  * People who knock, earliest first. Only the host receives them.
  */
@@ -288,6 +296,10 @@ connected: boolean,
  * What their connection check found, since we last asked for it.
  */
 report: ParticipantReport | null,
+/**
+ * Their reaction, while it is shown.
+ */
+reaction: ShownReaction | null,
 /**
  * Id in this room.
  */
@@ -346,6 +358,24 @@ hand?: number | null, };
  * Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
  */
 export type ParticipantId = string;
+
+/**
+ * A reaction, which is shown for some seconds.
+ */
+export type Reaction = "thumbs_up" | "heart" | "clap" | "laugh" | "surprise" | "celebrate" | "yum" | "unknown";
+
+/**
+ * A reaction that is shown now.
+ */
+export type ShownReaction = {
+/**
+ * Which one.
+ */
+reaction: Reaction,
+/**
+ * Counts the reactions of this person, to distinguish the same one shown twice.
+ */
+number: number, };
 
 /**
  * The result of a connection check.

@@ -12,6 +12,8 @@ impl Call {
             RoomRequest::Mute { id } => RoomRequest::Mute { id: address(id) },
             RoomRequest::LowerHand { id } => RoomRequest::LowerHand { id: address(id) },
             RoomRequest::Remove { id } => RoomRequest::Remove { id: address(id) },
+            RoomRequest::HandOver { id } => RoomRequest::HandOver { id: address(id) },
+            RoomRequest::Spotlight { id } => RoomRequest::Spotlight { id: id.map(address) },
             // The ids of the lobby are the server's.
             request @ (RoomRequest::Lock { .. } | RoomRequest::Admit { .. } | RoomRequest::Refuse { .. }) => request,
         }
@@ -27,12 +29,12 @@ impl Call {
                 }
             }
             RoomNews::Lobby { knocking } if self.in_room() => self.lobby = knocking,
-            RoomNews::State { host, locked } if self.in_room() => {
+            RoomNews::State { host, locked, spotlight } if self.in_room() => {
                 let mine = self.you().is_some() && self.you() == host.as_ref();
                 if !mine {
                     self.lobby.clear(); // somebody else admits people now
                 }
-                (self.host, self.locked) = (host, locked);
+                (self.host, self.locked, self.spotlight) = (host, locked, spotlight);
             }
             RoomNews::Muted if self.in_room() => {
                 self.set_media(MediaState { microphone: false, ..self.media });
@@ -48,6 +50,7 @@ impl Call {
     pub(super) fn forget_door(&mut self) {
         self.host = None;
         self.locked = false;
+        self.spotlight = None;
         self.lobby.clear();
     }
 }

@@ -6,6 +6,7 @@ use crate::displayed::DisplayedSize;
 use crate::event::{Output, PeerSignal, SdpKind};
 use crate::inflow::{Incoming, Inflow};
 use crate::link::{LinkMonitor, PeerInput};
+use crate::reactions::Reactions;
 use crate::view::ParticipantView;
 use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId, Resolution};
 use signaling::statement::{Fingerprint, Signer, StatementError, Stay};
@@ -27,6 +28,7 @@ pub(super) struct Other {
     pub(super) newcomer: bool,
     pub(super) displayed: DisplayedSize,
     pub(super) asked: Asked,
+    pub(super) reaction: Reactions,
     /// Why we do not connect to them: a description was not signed by their device for us. It stays so until they
     /// leave.
     pub(super) distrust: Option<StatementError>,
@@ -124,6 +126,7 @@ impl Call {
             newcomer,
             displayed: DisplayedSize::default(),
             asked: Asked::default(),
+            reaction: Reactions::default(),
             distrust,
         });
         self.changed = true;
@@ -335,6 +338,7 @@ impl Other {
             distrust: self.distrust,
             connected: self.seat == Seat::Taken { connected: true },
             report: self.asked.report.clone(),
+            reaction: self.reaction.shown(),
         }
     }
 }

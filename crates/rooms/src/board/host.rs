@@ -2,7 +2,8 @@
 //! becomes the host.
 
 use super::key::Key;
-use super::{Board, MINUTE_MS, Seat, Table};
+use super::{Board, MAX_HOSTED, MINUTE_MS, Seat, Table, require};
+use signaling::message::ErrorCode;
 
 /// How long a table waits for its host and keeps their seat.
 pub const HOST_KEPT_MS: u64 = 2 * MINUTE_MS;
@@ -104,6 +105,22 @@ impl Board {
         if kept.left {
             self.get_up(now, id, &host);
         }
+    }
+
+    /// The host of a room's table makes somebody else at it the host. A weekly table has that host from now on.
+    ///
+    /// # Errors
+    /// `no_such_table`; `not_host`; `no_such_participant` if they have no seat; `too_many_tables` if they host as many as
+    /// one may.
+    pub fn give_host(&mut self, room: &str, host: &str, heir: &str) -> Result<(), ErrorCode> {
+        let table = self.table_of_room(room).ok_or(ErrorCode::NoSuchTable)?;
+        require(table.host == host, ErrorCode::NotHost)?;
+        require(table.seats_key(heir), ErrorCode::NoSuchParticipant)?;
+        let hosted = self.tables.values().filter(|table| table.host == heir).count();
+        require(heir == host || hosted < MAX_HOSTED, ErrorCode::TooManyTables)?;
+        let id = table.id.clone();
+        self.set_host(&id, heir.to_owned());
+        Ok(())
     }
 
     /// Returns the next host among people with a seat: members in the call, then members who are present, then

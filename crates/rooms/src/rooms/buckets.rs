@@ -20,6 +20,7 @@ pub(super) struct PersonBuckets {
     joins: Bucket,
     chat: Bucket,
     hands: Bucket,
+    reactions: Bucket,
     board: Bucket,
     addressees: HashMap<String, PairBuckets>,
 }
@@ -47,6 +48,7 @@ impl PersonBuckets {
             joins: Bucket::new(rates.joins, now),
             chat: Bucket::new(rates.chat, now),
             hands: Bucket::new(rates.hands, now),
+            reactions: Bucket::new(rates.reactions, now),
             board: Bucket::new(rates.board, now),
             addressees: HashMap::new(),
         }
@@ -58,6 +60,7 @@ impl PersonBuckets {
             Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
             Some(ClientMessage::Hand { .. }) => Some(&mut self.hands),
+            Some(ClientMessage::Reaction { .. }) => Some(&mut self.reactions),
             Some(ClientMessage::Board(_) | ClientMessage::Room(_)) => Some(&mut self.board),
             Some(
                 ClientMessage::Hello(_)
@@ -99,7 +102,7 @@ impl PersonBuckets {
     /// Whether all buckets are full, so the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         self.forget_addressees(now);
-        let kinds = [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.board];
+        let kinds = [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.reactions, &mut self.board];
         let buckets = [&mut self.messages, &mut self.bytes].into_iter().chain(kinds);
         self.addressees.is_empty() && { buckets }.all(|bucket| bucket.is_full(now))
     }

@@ -72,6 +72,8 @@ impl Rooms {
             }
             RoomRequest::Mute { id } => self.mute(&name, &id),
             RoomRequest::LowerHand { id } => room.lower_hand(&id),
+            RoomRequest::Spotlight { id } => room.set_spotlight(id),
+            RoomRequest::HandOver { id } => self.hand_over(session, &name, &id),
             RoomRequest::Admit { id } => self.admit_one(&name, &id),
             RoomRequest::Refuse { id } => self.refuse(&name, &id),
             RoomRequest::Remove { id } => self.send_out(session, &name, &id),
@@ -137,6 +139,14 @@ impl Rooms {
         self.stop_knocking(&waiter.session);
         self.outputs.push_back(Output::Send { to: waiter.session, message: refusal(0, ErrorCode::KnockingRefused) });
         Ok(())
+    }
+
+    /// The host makes somebody else at the table the host.
+    fn hand_over(&mut self, keeper: &SessionId, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {
+        let room = self.rooms.get(name).ok_or(ErrorCode::UnexpectedMessage)?;
+        let (_, heir) = room.session_of(id).ok_or(ErrorCode::NoSuchParticipant)?;
+        let host = self.sessions.get(keeper).map(|found| found.person.key.clone()).unwrap_or_default();
+        self.board.give_host(name, &host, &heir)
     }
 
     fn send_out(&mut self, keeper: &SessionId, name: &str, id: &ParticipantId) -> Result<(), ErrorCode> {

@@ -51,7 +51,9 @@ pub(super) fn check_room_request(request: &RoomRequest) -> Result<(), ErrorCode>
         | RoomRequest::Refuse { id }
         | RoomRequest::Mute { id }
         | RoomRequest::LowerHand { id }
+        | RoomRequest::HandOver { id }
         | RoomRequest::Remove { id } => check_id(id),
+        RoomRequest::Spotlight { id } => id.as_ref().map_or(Ok(()), check_id),
     }
 }
 
@@ -97,7 +99,9 @@ pub(super) fn check_room_news(news: &mut RoomNews) -> Result<(), ErrorCode> {
             }
             Ok(())
         }
-        RoomNews::State { host, locked: _ } => host.as_ref().map_or(Ok(()), |ParticipantId(id)| check_text(id)),
+        RoomNews::State { host, locked: _, spotlight } => {
+            [host, spotlight].into_iter().flatten().try_for_each(|ParticipantId(id)| check_text(id))
+        }
         RoomNews::Muted => Ok(()),
     }
 }
