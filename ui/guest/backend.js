@@ -9,6 +9,7 @@ import { Session } from '../shared/protocol.js';
 import { DisplayedSizes } from '../shared/displayed-sizes.js';
 import { t } from '../shared/strings.js';
 import { isTableRoom } from '../shared/tables.js';
+import { webAddress } from '../shared/web-links.js';
 import { collectStats } from './stats.js';
 import { deviceKey, loadSettings, saveSettings } from './storage.js';
 import { AudioLevels } from './audio-levels.js';
@@ -163,8 +164,10 @@ export class GuestBackend {
       case 'set_camera': return this.#setMedia({ camera: args.on });
       case 'share': return this.#ownShare.start();
       case 'stop_share': return this.#ownShare.stop();
+      case 'react': return void this.#call?.react(args.reaction);
       case 'set_hand': return void this.#call?.setHand(args.raised);
       case 'send_chat': return void this.#call?.sendChat(args.text);
+      case 'open_web': return void window.open(webAddress(args.url) ?? 'about:blank', '_blank', 'noopener,noreferrer');
       case 'send_files': return this.#offerFiles(await chooseFiles(), args.to);
       case 'send_dropped': return this.#offerFiles(this.#dropped, args.to);
       case 'dismiss_dropped': return this.#setDropped([]);
@@ -195,6 +198,8 @@ export class GuestBackend {
       case 'refuse':
       case 'mute':
       case 'lower_hand':
+      case 'spotlight':
+      case 'hand_over':
       case 'remove': return this.#tellRoom({ type: 'room', do: name, id: args.id });
       case 'take_seat': return this.board.request({ type: 'board', do: 'take', table: args.table, wait: args.wait ?? false });
       case 'leave_seat': return this.board.request({ type: 'board', do: 'leave', table: args.table });
@@ -253,6 +258,10 @@ export class GuestBackend {
       this.#updateCall({ hand: call.hand });
       this.#updateParticipants();
     });
+    on(call, 'reaction', () => {
+      this.#updateCall({ reaction: call.reactions.of('own') });
+      this.#updateParticipants();
+    });
     on(call, 'chat', message => this.#addChatLine(message));
     on(call, 'unsent', () => this.#updateCall({ unsent: call.unsent }));
     on(call, 'rejected', message => {
@@ -306,7 +315,7 @@ export class GuestBackend {
     switch (message.news) {
       case 'knocking': return this.#updateCall({ stage: { kind: 'knocking' } });
       case 'lobby': return this.#updateCall({ lobby: message.knocking });
-      case 'state': return this.#updateCall({ host: message.host ?? null, locked: message.locked });
+      case 'state': return this.#updateCall({ host: message.host ?? null, locked: message.locked, spotlight: message.spotlight ?? null });
       case 'muted':
         if (!this.current().call.media.microphone) return;
         this.update({ notice: 'muted' });
@@ -464,7 +473,7 @@ export class GuestBackend {
   #updateParticipants() {
     const participants = [...this.#call?.peers.values() ?? []].map(({ participant: { nonce: _, ...participant }, pc, distrust }) => ({
       ...participant, distrust, connected: !this.#disconnected.has(participant.id),
-      link: linkOf(pc.connectionState), repair: null, report: null,
+      link: linkOf(pc.connectionState), repair: null, report: null, reaction: this.#call?.reactions.of(participant.id) ?? null,
     }));
     this.update({ sharing: [...this.#call?.peers.values() ?? []].filter(peer => peer.screen).map(peer => peer.participant.id) });
     this.#updateCall({ participants });
@@ -486,7 +495,7 @@ export class GuestBackend {
     this.#media.open({ camera: false, microphone: false });
     this.#ownShare.stop();
     this.update({ sharing: [] });
-    this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, hand: null, media: { camera: false, microphone: false } });
+    this.#updateCall({ stage: { kind: 'ended', code }, participants: [], lobby: [], you: null, hand: null, reaction: null, media: { camera: false, microphone: false } });
   }
 
   /** The participant with this id. A server could give the id to another key meanwhile. @param {{ id: string, key: string }} which */
@@ -540,7 +549,7 @@ export class GuestBackend {
 }
 
 /** @returns {CallView} */
-const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, participants: [], lobby: [], locked: false, host: null, unsent: [] });
+const noCall = () => ({ stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, reaction: null, participants: [], lobby: [], locked: false, spotlight: null, host: null, unsent: [] });
 
 /** @param {RTCPeerConnectionState} state @returns {import('../shared/model.d.ts').LinkState} */
 const linkOf = state => state === 'connected' ? 'connected' : state === 'disconnected' || state === 'failed' ? 'interrupted' : 'connecting';

@@ -18,13 +18,13 @@
  * @property {(listener: (state: AppState) => void) => () => void} subscribe
  *   calls the listener with the current state, if any, and with each later one; returns a function that unsubscribes
  * @property {(name: string, args?: object) => Promise<any>} call
- *   runs a command: `join {room, server?, fingerprint?, invite?, media}`, `leave`, `set_microphone {on}`, `set_camera {on}`, `set_hand {raised}`, `screens` (a list of ScreenChoice; guests choose in the browser), `share {id, name}`, `stop_share`,
- *   `send_chat {text}`, `send_files {to}` (lets the person choose files), `send_dropped {to}`, `dismiss_dropped`, `transfer {id, choice}`, `show_transfer {id}`, `compare {id, key}` (the numbers of the code with a participant), `mark_compared {id, key}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
+ *   runs a command: `join {room, server?, fingerprint?, invite?, media}`, `leave`, `set_microphone {on}`, `set_camera {on}`, `set_hand {raised}`, `react {reaction}`, `screens` (a list of ScreenChoice; guests choose in the browser), `share {id, name}`, `stop_share`,
+ *   `send_chat {text}`, `open_web {url}` (in the system's browser), `send_files {to}` (lets the person choose files), `send_dropped {to}`, `dismiss_dropped`, `transfer {id, choice}`, `show_transfer {id}`, `compare {id, key}` (the numbers of the code with a participant), `mark_compared {id, key}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
  *   `open_link {link}`, `dismiss_link`, `dismiss_notice`, `host_here`, `stop_hosting`, `connect {server, fingerprint?}`, `stats`,
  *   `export_log`, `check_connection {server?, fingerprint?, language}` (a ConnectionReport), `check_others` (their reports appear in the state), `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`,
  *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `forget_me`, `make_invite {room, uses, hours}`, `dismiss_reminders {last}`, `save_calendar {table}`, `ics {table}`;
  *   of the door: `sign_in {name, secret}`, `sign_out`, `app_link {room}`;
- *   of a room: `admit {id}`, `refuse {id}`, `lock {locked}`, `mute {id}`, `remove {id}`. Rejects with a CommandError.
+ *   of a room: `admit {id}`, `refuse {id}`, `lock {locked}`, `mute {id}`, `lower_hand {id}`, `spotlight {id}` (null: nobody), `hand_over {id}`, `remove {id}`. Rejects with a CommandError.
  * @property {(host: HTMLElement, picture: Picture) => () => void} attach
  *   displays a picture as the only child of an element, until the returned function is called
  * @property {(listener: (levels: Levels) => void) => () => void} levels

@@ -1,6 +1,7 @@
 // A call in a browser: one RTCPeerConnection for each other participant, with the perfect negotiation of W3C WebRTC. The
 // newcomer sends the first offer to each participant and is the polite peer. This module does not use the DOM.
 
+import { OwnReactions, Reactions } from './reactions.js';
 import { ReplacementLimits, isAnotherConnection } from './replacement.js';
 import { Signer } from './statement.js';
 import { Unsent } from './unsent.js';
@@ -236,6 +237,7 @@ export class Peer extends EventTarget {
  * - `closed` (detail: the Peer): a connection was closed or replaced;
  * - `media` (detail: the Peer): a participant switched a device on or off;
  * - `hand` (detail: the Peer; null: the own hand): a hand was raised or lowered;
+ * - `reaction` (no detail): a reaction begins or ends ({@link Call#reactions});
  * - `chat` (detail: the message);
  * - `unsent` (no detail): the list {@link Call#unsent} has changed;
  * - `rejected` (detail: the message `error`): the server rejected a message other than a join or a chat line;
@@ -256,6 +258,8 @@ export class Call extends EventTarget {
     this.you = null;
     /** The own raised hand, as the server counts it; null: it is down. @type {number | null} */
     this.hand = null;
+    /** What everybody shows, by participant id; the own one is `own`. */
+    this.reactions = new Reactions(() => this.#emit('reaction'), session.clock);
     /** @type {RTCIceServer[]} */
     this.iceServers = [];
     /** The last join, which is repeated after a lost session; null: not in a call. @type {{ room: string, media: MediaState, invite?: string } | null} */
@@ -282,6 +286,7 @@ export class Call extends EventTarget {
   /** The room for which the unsent lines were written. */
   #room = '';
   #unsent = new Unsent();
+  #ownReactions = new OwnReactions();
   /** The own shared screen. @type {MediaStreamTrack | null} */
   #share = null;
   /** Cancels the timer of the next chat line. @type {(() => void) | undefined} */
@@ -327,6 +332,11 @@ export class Call extends EventTarget {
   /** Asks the server to raise or lower the own hand. `hand` follows. Ignored without a seat. @param {boolean} raised */
   setHand(raised) {
     if (this.you) this.session.send({ type: 'hand', raised });
+  }
+
+  /** Shows everybody a reaction. Dropped without a seat or a connection, and if there are too many. @param {string} reaction */
+  react(reaction) {
+    if (this.you && this.session.state === 'open' && this.#ownReactions.maySend(this.session.clock.now())) this.session.send({ type: 'reaction', reaction });
   }
 
   /**
@@ -414,6 +424,7 @@ export class Call extends EventTarget {
 
   #rejoin() {
     this.#closePeers();
+    this.reactions.clear();
     this.you = null;
     if (this.joinRequest) this.#joinSeq = this.session.send({ type: 'join', ...this.joinRequest, nonce: this.signer.begin() });
   }
@@ -434,6 +445,7 @@ export class Call extends EventTarget {
       case 'participant_left':
         this.replacementLimits.delete(message.id);
         this.#queues.delete(message.id);
+        this.reactions.remove(message.id);
         if (peer) this.#close(peer);
         break;
       case 'offer':
@@ -454,6 +466,9 @@ export class Call extends EventTarget {
         this.#emit('media', peer);
         break;
       case 'hand': return this.#handleHand(message, peer);
+      case 'reaction':
+        if (peer || message.from === this.you) this.reactions.show(peer ? message.from : 'own', message.reaction);
+        break;
       case 'chat': return this.#handleChat(message);
       case 'error': return this.#handleError(message);
     }
@@ -564,6 +579,7 @@ export class Call extends EventTarget {
     this.#closePeers();
     this.you = null;
     this.hand = null;
+    this.reactions.clear();
     this.joinRequest = null;
     this.#cancelLines?.();
     this.#unsent.callEnded();

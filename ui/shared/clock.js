@@ -2,8 +2,8 @@
 
 /**
  * @typedef {object} Clock
-number} now milliseconds since any fixed moment; never goes back =>  * @property {() => number} now returns milliseconds since a fixed moment; never decreases => number} now milliseconds since any fixed moment; never goes back
-void) => () => void} after calls `run` once after `ms` milliseconds; what it returns stops that =>  * @property {(ms: number, run: () => void) => () => void} after calls `run` once after `ms` milliseconds; returns a function that cancels it => void) => () => void} after calls `run` once after `ms` milliseconds; what it returns stops that
+ * @property {() => number} now returns milliseconds since a fixed moment; never decreases
+ * @property {(ms: number, run: () => void) => () => void} after calls `run` once after `ms` milliseconds; returns a function that cancels it
  */
 
 /** The machine's monotonic clock. @type {Clock} */

@@ -1,6 +1,7 @@
 // Sanitizes messages from the server before other code receives them: names, labels and chat are cleaned whatever the
 // server let through (PROTOCOL.md, Text that people see). This module does not use the DOM.
 
+import { isReaction } from './reactions.js';
 import { cleanChat, shownLabel, shownName } from './text.js';
 
 /** @typedef {import('./protocol.js').Message} Message */
@@ -10,11 +11,12 @@ const TOPIC_CHARS = 80, PLACE_CHARS = 120;
 /** ICE servers beyond this number are ignored. */
 const MAX_ICE_SERVERS = 16;
 
-/** @type {Record<string, (message: Message) => Message>} */
+/** @type {Record<string, (message: Message) => Message | null>} */
 const TYPES = {
   joined: message => ({ ...message, participants: message.participants.map(participant) }),
   participant_joined: message => ({ ...message, participant: participant(message.participant) }),
   hand: message => ({ ...message, hand: place(message.hand) }),
+  reaction: message => isReaction(message.reaction) ? message : null,
   chat: message => ({ ...message, text: cleanChat(message.text) }),
   room: message => message.news === 'lobby' ? { ...message, knocking: message.knocking.map(withShownName) } : message,
   board,

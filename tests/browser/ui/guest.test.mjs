@@ -387,6 +387,26 @@ test('a guest raises a hand and sees those of others, as the server counts them'
   await end();
 });
 
+test('a guest reacts, sees reactions of people in the room, and sends no more than five at once', async () => {
+  const { server, page, end } = await inCall({});
+  const shown = which => page.$$eval(`lr-tile${which} .reaction:not([hidden]) svg`, all => all.length);
+  for (let n = 0; n < 8; n++) await press(page, ['#call-react', '.reactions:popover-open button:nth-child(2)']);
+  await until('five', () => server.of('reaction').length >= 5);
+  await pause(200);
+  assert.deepEqual(server.of('reaction').map(one => one.reaction), Array(5).fill('heart'));
+  assert.equal(await shown('.own'), 0, 'nobody has seen it');
+  server.send({ type: 'reaction', from: 'me1', reaction: 'heart' });
+  server.send({ type: 'reaction', from: 'nobody', reaction: 'heart' });
+  server.send({ type: 'reaction', from: 'p1', reaction: '<b>' });
+  await page.waitForSelector('lr-tile.own .reaction:not([hidden]) svg');
+  assert.equal(await shown(':not(.own)'), 0);
+  for (let n = 0; n < 1000; n++) server.send({ type: 'reaction', from: 'p1', reaction: 'yum' });
+  await page.waitForSelector('lr-tile:not(.own) .reaction:not([hidden]) svg');
+  assert.equal(await shown(':not(.own)'), 1);
+  await page.waitForFunction(() => !document.querySelector('.reaction:not([hidden])'));
+  await end();
+});
+
 test('devices are announced when they are open, and as off immediately', async () => {
   const { server, page, end } = await inCall({ devices: 'devices' });
   assert.deepEqual(server.of('join')[0].media, { microphone: true, camera: true });

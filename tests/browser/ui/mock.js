@@ -42,6 +42,7 @@
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
     set_hand({ raised }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, hand: raised ? 99 : null } }); },
+    react({ reaction }) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, reaction: { reaction, number: (call.reaction?.number ?? 0) + 1 } } }); },
     screens: () => [['screen:eDP-1', 'eDP-1', 240, 150], ['window:1', '주간 보고.odp – LibreOffice Impress', 240, 136], ['window:2', 'Terminal', 160, 160], ['window:3', '', 0, 0]].map(([id, name, width, height], n) => (
       { id, name, window: n > 0, width: 8 * width, height: 8 * height, preview: width ? btoa(String.fromCharCode(...new Uint8Array(picture(n, width, height)))) : null })),
     share({ id, name }) { mock.push({ ...mock.state, share: { id, name, state: 'live' } }); }, stop_share() { mock.push({ ...mock.state, share: null }); },

@@ -6,7 +6,7 @@ const slot = (minutes, day = 0) => Date.parse('2026-11-22T15:00:00Z') + day * 86
 
 export const base = () => ({
   session: { kind: 'open', server: 'wss://lunch.example.org' },
-  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, participants: [], lobby: [], locked: false, host: null, unsent: [] }, reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null,
+  call: { stage: { kind: 'idle' }, room: '', you: null, media: { microphone: false, camera: false }, hand: null, reaction: null, participants: [], lobby: [], locked: false, spotlight: null, host: null, unsent: [] }, reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null,
   devices: [
     { id: 'cam', name: 'Integrated Camera', kind: 'camera', default: true, synthetic: false }, { id: 'test', name: 'Test pattern', kind: 'camera', default: false, synthetic: true },
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
@@ -42,7 +42,7 @@ const usualTables = () => [
 ];
 const usualPeople = () => [...Array(9).keys()].map(n => person(n)).concat([person(9, 'at_table'), person(10, 'at_table'), person(11, 'away')]);
 
-const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', repair: null, distrust: null, connected: true, report: null, ...more });
+const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', repair: null, distrust: null, connected: true, report: null, reaction: null, ...more });
 const inCall = (participants, more = {}, rest = {}) => ({ ...base(), ...rest, board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
 const known = (state, people) => ({ ...state, settings: { ...state.settings, known: people.map(one => ({ server: state.session.server, ...one })) } });
 const chat = [
@@ -121,8 +121,12 @@ export const scenes = {
   'call-same-room': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), same_room: ['q3'], listening: true }, press: ['#call-people'] },
   'call-share': { state: { ...inCall([participant(0), participant(3), participant(5)]), sharing: ['q3'], share: { id: 'window:1', name: '주간 보고.odp', state: 'live' } } },
   'call-share-picker': { state: inCall([participant(0), participant(3)]), press: ['#call-share'] },
+  'call-emoji': { state: inCall([participant(0), participant(3)], {}, { chat }), press: ['#call-chat', '#chat-emoji'] },
+  'call-link': { state: inCall([participant(0), participant(3)], {}, { chat }), press: ['#call-chat', '.lines a'] },
   'call-files': { state: { ...inCall([participant(0), participant(3)], {}, { chat }), transfers: transfers() }, press: ['#call-chat'] },
   'call-hands': { state: inCall([participant(0, { hand: 7 }), participant(3), participant(7, { hand: 3 }), participant(5, { media: { microphone: false, camera: false } })], { hand: 5, host: 'q-me' }), press: ['#call-people'] },
+  'call-reactions': { state: inCall([participant(0, { reaction: { reaction: 'clap', number: 1 } }), participant(3, { hand: 1, reaction: { reaction: 'yum', number: 2 } }), participant(5, { media: { microphone: false, camera: false }, reaction: { reaction: 'heart', number: 1 } })], { reaction: { reaction: 'celebrate', number: 4 } }), press: ['#call-react'] },
+  'call-spotlight': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n)), { host: 'q-me', spotlight: 'q5' }), press: ['#choose-microphone'] },
   'call-pinned': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['lr-tile:nth-child(2) .pin'] },
   'call-stage': { state: inCall([0, 3, 5, 7, 4].map(n => participant(n))), press: ['#call-more', '.menu:popover-open button:nth-child(2)'] },
   'call-50': { state: inCall([...Array(49).keys()].map(n => ({ ...participant(n % 12), id: `q${n}`, media: { microphone: n % 2 === 0, camera: n % 3 !== 0 } }))) },

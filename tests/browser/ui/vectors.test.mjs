@@ -10,6 +10,10 @@ const [{ shownName, shownLabel, cleanChat }, { initials }, { isOpen, isTableRoom
 const { comparisonCode, codeWords } = await pageModule('shared/comparison.js');
 const { ActiveSpeaker } = await pageModule('shared/active-speaker.js');
 const { cases: speakers } = await vectors('speakers.json');
+const { OwnReactions, REACTIONS, Reactions } = await pageModule('shared/reactions.js');
+const { raisedHands } = await pageModule('shared/hands.js');
+const { Call } = await pageModule('shared/call.js');
+const [{ cases: handCases }, reactions] = await Promise.all(['hands', 'reactions'].map(name => vectors(`${name}.json`)));
 const { CODE_WORDS } = await pageModule('shared/code-words.js');
 const { memberKeyOf, memberProof } = await pageModule('shared/protocol.js');
 const { event } = await pageModule('shared/ics.js');
@@ -188,6 +192,73 @@ for (const { name, steps, until_ms, sent, unsent } of lines) {
     await clock.advance(start + until_ms - clock.now());
     assert.deepEqual(actual, sent);
     if (unsent) assert.deepEqual(own.view().map(line => [line.number, line.text, line.failed]), unsent);
+  });
+}
+
+test('reactions: there are those of the vectors', () => assert.deepEqual(REACTIONS, reactions.known));
+
+for (const { name, received, until_ms, changes } of reactions.shown) {
+  test(`reactions: ${name}`, async () => {
+    const clock = new Clock(), start = clock.now(), actual = [];
+    const shown = new Reactions(id => actual.push([clock.now() - start, shown.of(id)?.reaction ?? null, shown.of(id)?.number ?? null]), clock);
+    for (const [at, reaction] of received) {
+      await clock.advance(start + at - clock.now());
+      shown.show('p1', reaction);
+    }
+    await clock.advance(start + until_ms - clock.now());
+    assert.deepEqual(actual, changes);
+  });
+}
+
+for (const { name, pressed, sent } of reactions.sent) {
+  test(`reactions: ${name}`, () => {
+    const own = new OwnReactions();
+    assert.deepEqual(pressed.filter(at => own.maySend(at)), sent);
+  });
+}
+
+/** As much of a connection as a call needs that signals nothing. */
+class NoConnection {
+  close() {}
+  getTransceivers() { return []; }
+}
+
+/** A session of a test, which plays the server. */
+class NoSession extends EventTarget {
+  state = 'open';
+  clock = new Clock();
+  sent = [];
+  send(message) { return this.sent.push(message); }
+  say(event, detail) { this.dispatchEvent(new CustomEvent(event, { detail })); }
+}
+
+/** The message or the command of a step about hands. */
+function takeHands(step, session, call) {
+  const person = ([id, hand]) => ({ id, name: id, key: '', hand, media: { microphone: false, camera: false } });
+  if (step.joined) session.say('message', { type: 'joined', room: 'soup', you: step.joined, participants: Object.entries(step.hands).map(person) });
+  if (step.hand) session.say('message', { type: 'hand', from: step.hand[0], hand: step.hand[1] });
+  if (step.came) session.say('message', { type: 'participant_joined', participant: person(step.came) });
+  if (step.left) session.say('message', { type: 'participant_left', id: step.left, reason: 'left' });
+  if ('raise' in step) call.setHand(step.raise);
+  if (step.lost) session.say('lost');
+  if (step.leave) call.leave();
+}
+
+for (const { name, steps } of handCases) {
+  test(`hands: ${name}`, () => {
+    globalThis.RTCPeerConnection = NoConnection;
+    globalThis.MediaStream = class { getTracks() { return []; } };
+    const session = new NoSession(), call = new Call(session, { signer: { begin: () => '', knows: () => true } });
+    call.join('soup', { microphone: false, camera: false });
+    for (const [at, step] of steps.entries()) {
+      session.sent = [];
+      takeHands(step, session, call);
+      const people = [...call.peers.values()].map(peer => peer.participant), where = `step ${at}`;
+      assert.deepEqual(session.sent.filter(one => one.type === 'hand').map(one => one.raised), step.sent ?? [], where);
+      if ('own' in step) assert.equal(call.hand, step.own, where);
+      if (step.others) assert.deepEqual(Object.fromEntries(people.map(one => [one.id, one.hand])), step.others, where);
+      if (step.order) assert.deepEqual(raisedHands({ call: { hand: call.hand, participants: people }, settings: { name: '' }, you: { key: '' } }).map(one => one.id), step.order, where);
+    }
   });
 }
 

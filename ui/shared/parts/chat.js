@@ -7,7 +7,11 @@ import { LIMITS, limitInput } from '../input-limit.js';
 import { problem, t } from '../strings.js';
 import { localClock } from '../times.js';
 import { View } from '../view.js';
+import { EMOJI_GROUPS, canDraw } from '../emoji.js';
+import { icon } from '../icons.js';
+import { emojiButtons } from './emoji-buttons.js';
 import { Transfers, offersFromOthers, sendFileButton } from './transfers.js';
+import { withLinks } from './web-link.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').ChatLine} ChatLine */
@@ -43,10 +47,21 @@ export class Chat extends View {
       this.#grow();
     });
     this.error = h('p', { class: 'trouble', role: 'alert', id: 'chat-wrong', hidden: true });
+    const emoji = h('button', { type: 'button', class: 'icon-only plain', id: 'chat-emoji', 'aria-label': t.emoji, title: t.emoji }, icon('smile'));
     const transfers = new Transfers();
     this.append(this.none, this.log, transfers, this.status, this.error, h('form', { class: 'say', onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#send(); } },
-      sendFileButton(() => transfers.chooseFiles()), this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
+      sendFileButton(() => transfers.chooseFiles()), h('span', { class: 'holder' }, emoji), this.input, h('button', { type: 'submit', class: 'primary small', text: t.send })));
+    emojiButtons(emoji, { label: t.emoji, class: 'emoji-table', choose: (_, one) => this.#insert(one), closed: () => this.focusInput(),
+      groups: () => EMOJI_GROUPS.map(({ group, emoji }) => ({ title: t.emojiGroups[group], emoji: emoji.filter(canDraw).map(text => ({ text })) })) });
     this.#showDraft();
+  }
+
+  /** Inserts a text at the cursor. @param {string} text */
+  #insert(text) {
+    const { input } = this;
+    if (!input) return;
+    input.setRangeText(text, input.selectionStart, input.selectionEnd, 'end');
+    input.dispatchEvent(new Event('input', { bubbles: true }));
   }
 
   /** @param {AppState} state */
@@ -113,7 +128,7 @@ export class Chat extends View {
   #line(line, first, own) {
     return h('li', { class: `${own ? 'own' : ''}${first ? ' first' : ''}` },
       first ? h('p', { class: 'from' }, h('strong', { dir: 'auto', text: own ? t.youShort : line.name }), h('time', { class: 'quiet', text: localClock(line.at) })) : null,
-      h('p', { class: 'text', dir: 'auto', text: line.text }));
+      h('p', { class: 'text', dir: 'auto' }, ...withLinks(line.text)));
   }
 
   async #send() {

@@ -53,6 +53,7 @@ export function menu(button, items) {
       event.preventDefault();
       all[(to + all.length) % all.length].focus();
     } else if (event.key === 'Escape' || event.key === 'Tab') {
+      event.stopPropagation(); // Escape closes one thing at a time
       list.hidePopover();
       button.focus();
     }
@@ -60,7 +61,7 @@ export function menu(button, items) {
 }
 
 /** Moves a popover next to its button, inside the window. @param {HTMLElement} button @param {HTMLElement} list */
-function placeNextTo(button, list) {
+export function placeNextTo(button, list) {
   const at = button.getBoundingClientRect(), size = list.getBoundingClientRect();
   const below = at.bottom + 6 + size.height <= innerHeight;
   const left = Math.max(8, Math.min(at.right - size.width, innerWidth - size.width - 8));

@@ -26,8 +26,9 @@ export class PeoplePanel extends View {
     this.door = h('section', { class: 'door', hidden: true }, h('h3', { text: t.atTheDoor }), this.lobby);
     this.list = h('ul', { class: 'in-call', role: 'list', 'aria-label': t.inTheCall });
     this.lock = h('button', { type: 'button', class: 'small', id: 'lock', onclick: () => attempt(backend.call('lock', { locked: !state().call.locked })) }, icon('lock'), h('span'));
+    this.muteAll = h('button', { type: 'button', class: 'small', id: 'mute-all', hidden: true, onclick: muteAll }, icon('microphoneOff'), t.muteAll);
     this.append(this.door, h('h3', { text: t.inTheCall }), this.list,
-      h('div', { class: 'row wrap' }, h('button', { type: 'button', class: 'small', onclick: () => copyRoomLink(state().call.room) }, icon('link'), t.copyLink), this.lock));
+      h('div', { class: 'row wrap' }, h('button', { type: 'button', class: 'small', onclick: () => copyRoomLink(state().call.room) }, icon('link'), t.copyLink), this.muteAll, this.lock));
   }
 
   /** @param {AppState} state */
@@ -38,6 +39,10 @@ export class PeoplePanel extends View {
     shown(this.door, call.lobby.length > 0);
     keyed(this.lobby, call.lobby, one => one.id, one => knocker(one));
     shown(this.lock, host);
+    if (this.muteAll) {
+      shown(this.muteAll, host && call.participants.length > 1);
+      this.muteAll.disabled = !call.participants.some(one => one.media.microphone);
+    }
     attribute(this.lock, 'aria-pressed', String(call.locked));
     text(/** @type {Node} */ (this.lock.lastChild), call.locked ? t.unlock : t.lock);
     /** @type {Row[]} */
@@ -81,9 +86,14 @@ function volume(key, name) {
 /** What the host may do with somebody. @param {string} id @param {string} name @returns {import('./menu.js').Item[]} */
 const hostItems = (id, name) => [
   ...(raisedHands(state()).some(one => one.id === id) ? [{ words: t.lowerHand, icon: /** @type {const} */ ('hand'), run: () => attempt(backend.call('lower_hand', { id })) }] : []),
+  { words: isSpotlit(id) ? t.endSpotlight : t.spotlight, icon: 'pin', run: () => attempt(backend.call('spotlight', { id: isSpotlit(id) ? null : id })) },
+  { words: t.handOver, icon: 'home', run: () => handOver(id, name) },
   { words: t.muteThem, icon: 'microphoneOff', run: () => attempt(backend.call('mute', { id }).then(() => announce(t.mutedThem(name)))) },
   { words: t.removePerson, icon: 'remove', danger: true, run: () => removePerson(id, name) },
 ];
+
+/** @param {string} id */
+const isSpotlit = id => state().call.spotlight === id;
 
 /** @param {AppState} state @param {AppState['call']['participants'][0]} one @returns {Standing} */
 const standingOf = ({ call, session, settings }, one) => standing(one, call.participants, settings.known, session.kind === 'closed' ? '' : session.server);
@@ -120,6 +130,18 @@ export function knocker({ id, name, key }) {
   return h('li', {}, avatar(name, key || id), h('span', { class: 'name', dir: 'auto', text: name }), h('span', { class: 'quiet at-door', text: t.isAtTheDoor }),
     h('button', { type: 'button', class: 'small', 'aria-label': `${t.refuse}: ${name}`, text: t.refuse, onclick: () => attempt(backend.call('refuse', { id })) }),
     h('button', { type: 'button', class: 'primary small', 'aria-label': `${t.admit}: ${name}`, text: t.admit, onclick: () => attempt(backend.call('admit', { id })) }));
+}
+
+/** Asks everybody whose microphone is on to mute it. */
+async function muteAll() {
+  const speaking = state().call.participants.filter(one => one.media.microphone);
+  const asked = await attempt(Promise.all(speaking.map(({ id }) => backend.call('mute', { id }))));
+  if (asked) announce(t.mutedAll(speaking.length));
+}
+
+/** @param {string} id @param {string} name */
+async function handOver(id, name) {
+  if (await ask({ title: t.handOver, words: t.handOverSure(name), yes: t.handOver })) await attempt(backend.call('hand_over', { id }));
 }
 
 /** @param {string} id @param {string} name */

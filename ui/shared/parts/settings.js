@@ -148,7 +148,7 @@ export class SettingsPanel extends View {
 customElements.define('lr-settings', SettingsPanel);
 
 export function shortcuts() {
-  const rows = [['M', t.microphone], ['V', t.camera], ['H', t.hand], ['S', t.share], ['C', t.chat], ['P', t.people], ['G', t.changeView], ['F', t.fullScreen], [t.space, t.holdToTalk], ['Esc', t.closePanel], ['?', t.shortcuts], ['Ctrl + Shift + L', t.leave]];
+  const rows = [['M', t.microphone], ['V', t.camera], ['H', t.hand], ['R', t.react], ['S', t.share], ['C', t.chat], ['P', t.people], ['G', t.changeView], ['F', t.fullScreen], [t.space, t.holdToTalk], ['Esc', t.closePanel], ['?', t.shortcuts], ['Ctrl + Shift + L', t.leave]];
   return h('dl', { class: 'shortcuts' }, ...rows.flatMap(([key, words]) => [h('dt', {}, h('kbd', { text: key })), h('dd', { text: words })]));
 }
 

@@ -9,6 +9,7 @@ import { state } from '../backend.js';
  * @property {(on: boolean) => void} talk
  * @property {(panel: 'chat' | 'people') => void} open
  * @property {() => void} hand
+ * @property {() => void} react opens the reactions
  * @property {() => void} share
  * @property {() => void} view
  * @property {() => void} fullScreen
@@ -51,7 +52,7 @@ export class Shortcuts {
     if (event.code === 'Space') return this.#startTalking(event);
     if (event.repeat) return;
     const actions = this.actions;
-    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyH: () => actions.hand(), KeyS: () => actions.share(), KeyG: () => actions.view(), KeyF: () => actions.fullScreen() }[event.code] ?? (event.key === '?' ? () => actions.help() : null);
+    const run = { KeyM: () => actions.toggle('microphone'), KeyV: () => actions.toggle('camera'), KeyC: () => actions.open('chat'), KeyP: () => actions.open('people'), KeyH: () => actions.hand(), KeyR: () => actions.react(), KeyS: () => actions.share(), KeyG: () => actions.view(), KeyF: () => actions.fullScreen() }[event.code] ?? (event.key === '?' ? () => actions.help() : null);
     if (!run) return;
     event.preventDefault();
     run();

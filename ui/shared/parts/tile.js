@@ -3,12 +3,14 @@
 import { attribute, h, s, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { avatar } from '../avatar.js';
+import { reactionArt } from '../reaction-art.js';
+import { isReaction } from '../reactions.js';
 import { t } from '../strings.js';
 import { PictureView } from './picture.js';
 
 /** @typedef {import('./quality.js').Quality} Quality */
 /** @typedef {import('../backend.js').Picture} Picture */
-/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, pinned: boolean | null, quality: Quality | null }} Person `hand`: its place among the raised hands; 0: it is down. `pinned`: null if it cannot be pinned */
+/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, reaction: import('../model.d.ts').ShownReaction | null, pinned: boolean | null, spotlit: boolean, quality: Quality | null }} Person `hand`: its place among the raised hands; 0: it is down. `pinned`: null if it cannot be pinned */
 
 const BARS = 4;
 
@@ -22,6 +24,7 @@ export class Tile extends HTMLElement {
     this.name = h('span', { class: 'name', dir: 'auto' });
     this.muted = h('span', { class: 'muted', role: 'img' }, icon('microphoneOff'));
     this.hand = h('span', { class: 'hand', 'aria-hidden': 'true', hidden: true }, icon('hand'), h('span'));
+    this.reaction = h('span', { class: 'reaction', 'aria-hidden': 'true', hidden: true });
     this.bars = h('span', { class: 'bars', tabindex: 0, role: 'img' }, signal());
     this.trouble = h('p', { class: 'why', role: 'status' });
   }
@@ -29,14 +32,14 @@ export class Tile extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     this.setAttribute('role', 'group');
-    this.append(this.picture, this.face, this.trouble, this.hand, this.pin, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
+    this.append(this.picture, this.face, this.trouble, this.hand, this.reaction, this.pin, h('div', { class: 'plate' }, this.muted, this.name, this.bars));
   }
 
   /** @param {Person} person */
   show(person) {
     const hasPicture = person.camera;
     const label = person.own ? t.youNamed(person.name) : person.name;
-    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, hasPicture ? '' : t.cameraOffShort, person.hand ? t.handPlace(person.hand) : ''].filter(Boolean).join(', '));
+    attribute(this, 'aria-label', [label, person.microphone ? '' : t.microphoneOffShort, hasPicture ? '' : t.cameraOffShort, person.hand ? t.handPlace(person.hand) : '', person.spotlit ? t.spotlitShort : ''].filter(Boolean).join(', '));
     if (hasPicture !== (this.picture.firstChild !== null)) {
       this.picture.replaceChildren(...(hasPicture ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
     }
@@ -50,15 +53,27 @@ export class Tile extends HTMLElement {
     attribute(this.muted, 'aria-label', t.microphoneOffShort);
     shown(this.hand, person.hand > 0);
     text(/** @type {Node} */ (this.hand.lastChild), person.hand ? String(person.hand) : '');
+    this.#react(person.reaction);
     shown(this.pin, person.pinned !== null);
     attribute(this.pin, 'aria-pressed', String(person.pinned === true));
     attribute(this.pin, 'aria-label', t.pin(label));
     attribute(this.pin, 'title', person.pinned ? t.unpinShort : t.pinShort);
     this.classList.toggle('pinned', person.pinned === true);
+    this.classList.toggle('spotlit', person.spotlit);
     this.classList.toggle('own', person.own);
     this.classList.toggle('troubled', person.trouble !== '');
     text(this.trouble, person.trouble);
     this.#quality(person.quality);
+  }
+
+  /** Shows a reaction. A screen reader hears of it from the call. @param {import('../model.d.ts').ShownReaction | null} reaction */
+  #react(reaction) {
+    const number = reaction ? String(reaction.number) : '';
+    if (this.reaction.dataset.number === number) return;
+    // A new element begins a new animation, and WebKitGTK repaints it.
+    const next = h('span', { class: 'reaction', 'aria-hidden': 'true', hidden: !reaction, 'data-number': number }, reaction && isReaction(reaction.reaction) ? reactionArt(reaction.reaction) : null);
+    this.reaction.replaceWith(next);
+    this.reaction = next;
   }
 
   /** @param {Quality | null} quality */

@@ -8,8 +8,10 @@ import { isMissing, ownMedia } from '../own-media.js';
 import { announce, attempt } from '../parts/notices.js';
 import { Chat, othersLines } from '../parts/chat.js';
 import { checkConnection } from '../parts/connection-check.js';
+import { deviceMenu } from '../parts/device-menu.js';
 import { Devices } from '../parts/devices.js';
 import { openDialog } from '../parts/dialog.js';
+import { emojiButtons } from '../parts/emoji-buttons.js';
 import { Statistics } from '../parts/statistics.js';
 import { Shortcuts } from '../parts/shortcuts.js';
 import { grid, pair, stage, strip } from '../parts/layout.js';
@@ -24,6 +26,8 @@ import { roundTable } from '../parts/round-table.js';
 import { openSettings, shortcuts } from '../parts/settings.js';
 import { copyRoomLink, tableOf } from '../parts/table-links.js';
 import { Tile } from '../parts/tile.js';
+import { reactionArt } from '../reaction-art.js';
+import { REACTIONS, ReactionNews } from '../reactions.js';
 import { deviceProblem, problem, t } from '../strings.js';
 import { roomTitle } from '../tables.js';
 import { localClock } from '../times.js';
@@ -69,6 +73,9 @@ export class CallScreen extends View {
   /** The participants at the last update: names by key. @type {Map<string, string> | null} */
   #lastParticipants = null;
   #handNews = new HandNews();
+  /** Whom the host showed large at the last update. @type {string | null} */
+  #spotlight = null;
+  #reactionNews = new ReactionNews();
   /** Whether the person has asked to lower the hand. */
   #lowersHand = false;
   /** Who shared at the last update: names by participant id. @type {Map<string, string>} */
@@ -88,9 +95,12 @@ export class CallScreen extends View {
     this.tiles = h('div', { class: 'tiles' });
     this.alone = h('div', { class: 'alone', hidden: true });
     this.hint = h('p', { class: 'muted-hint', role: 'status', hidden: true, text: t.youAreMuted });
+    this.reactions = h('p', { class: 'visually-hidden', role: 'status' });
     this.microphoneButton = button('microphone', 'microphone', 'M', () => this.#toggle('microphone'));
     this.cameraButton = button('camera', 'camera', 'V', () => this.#toggle('camera'));
     this.handButton = button('hand', 'hand', 'H', () => this.#toggleHand());
+    this.reactButton = button('react', 'smile', 'R', () => {});
+    name(this.reactButton, t.react, t.react);
     this.shareButton = button('share', 'share', 'S', () => this.#toggleShare());
     this.chatButton = button('chat', 'chat', 'C', () => this.#togglePanel('chat'));
     this.peopleButton = button('people', 'people', 'P', () => this.#togglePanel('people'));
@@ -103,10 +113,12 @@ export class CallScreen extends View {
     this.panelTitle.id = 'panel-title';
     this.append(
       h('header', { class: 'call-top' }, this.heading, this.line, this.trouble),
-      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.sharing, this.knock, this.sameRoom), this.hint),
+      h('main', { class: 'stage' }, this.tiles, this.alone, h('div', { class: 'over' }, this.sharing, this.knock, this.sameRoom), this.hint, this.reactions),
       this.side,
-      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, this.cameraButton, this.shareButton, this.handButton, h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
+      h('nav', { class: 'bar', 'aria-label': t.callControls }, this.microphoneButton, deviceMenu('choose-microphone', t.chooseMicrophone, ['microphone', 'speaker'], devices), this.cameraButton, deviceMenu('choose-camera', t.chooseCamera, ['camera'], devices), this.shareButton, this.handButton, h('span', { class: 'holder' }, this.reactButton), h('span', { class: 'space' }), this.chatButton, this.peopleButton, h('span', { class: 'holder' }, more), h('span', { class: 'space' }), out));
     menu(more, () => this.#menu());
+    emojiButtons(this.reactButton, { label: t.react, class: 'reactions', choose: at => attempt(backend.call('react', { reaction: REACTIONS[at] })),
+      groups: () => [{ title: '', emoji: REACTIONS.map(one => ({ name: t.reactions[one], art: () => reactionArt(one) })) }] });
     if (this.#panel) this.#fillPanel(this.#panel);
   }
 
@@ -120,7 +132,7 @@ export class CallScreen extends View {
     this.onDisconnect(() => clearInterval(timer));
     const keys = new Shortcuts({
       toggle: what => this.#toggle(what), talk: on => attempt(backend.call('set_microphone', { on })),
-      open: panel => this.#togglePanel(panel), share: () => this.#toggleShare(), hand: () => this.#toggleHand(), view: () => this.#switchView(), leave,
+      open: panel => this.#togglePanel(panel), share: () => this.#toggleShare(), hand: () => this.#toggleHand(), react: () => this.reactButton?.click(), view: () => this.#switchView(), leave,
       fullScreen, help: showShortcuts, close: () => this.#closePanel(),
     });
     this.onDisconnect(() => keys.end());
@@ -154,6 +166,8 @@ export class CallScreen extends View {
     this.#updateListening(state.listening);
     this.#announceChanges(call);
     this.#updateHands(state);
+    this.#announceReactions(call);
+    this.#announceSpotlight(call);
     this.#updateBadges(state);
     this.#updateShare(state);
     const people = this.#tilePeople(state);
@@ -202,11 +216,9 @@ export class CallScreen extends View {
   /** Shows the own hand in the bar, and announces hands. @param {AppState} state */
   #updateHands(state) {
     if (!this.handButton) return;
-    const raised = state.call.hand !== null, name = raised ? t.lowerHand : t.raiseHand;
+    const raised = state.call.hand !== null;
     attribute(this.handButton, 'aria-pressed', String(raised));
-    attribute(this.handButton, 'aria-label', t.hand);
-    attribute(this.handButton, 'title', `${name} (H)`);
-    text(/** @type {Node} */ (this.handButton.querySelector('.label')), t.hand);
+    name(this.handButton, t.hand, raised ? t.lowerHand : t.raiseHand);
     this.handButton.classList.toggle('on', raised);
     // In a new seat the hand is down, because the old one was lost.
     if (state.call.stage.kind !== 'joined') return this.#handNews.forget();
@@ -217,17 +229,30 @@ export class CallScreen extends View {
     if (others.length) announce(t.theyRaised(others));
   }
 
+  /** Says whom the host shows large. @param {AppState['call']} call */
+  #announceSpotlight({ spotlight, you, participants }) {
+    if (spotlight === this.#spotlight) return;
+    this.#spotlight = spotlight;
+    const one = participants.find(one => one.id === spotlight);
+    if (spotlight !== null && spotlight === you) announce(t.youInSpotlight);
+    else if (one) announce(t.inSpotlight(one.name), { visuallyHidden: true });
+  }
+
+  /** Says who reacts how, after what is being said. @param {AppState['call']} call */
+  #announceReactions({ participants }) {
+    const news = this.#reactionNews.update(participants, performance.now());
+    if (this.reactions && news.length) text(this.reactions, news.map(({ name, reaction }) => reaction && reaction.reaction !== 'unknown' ? t.reactedWith(name, t.reactions[reaction.reaction]) : '').join(' '));
+  }
+
   /** Shows what the person shares, and announces who else shares. @param {AppState} state */
   #updateShare({ share, sharing, call }) {
     if (!this.sharing || !this.shareButton) return;
     shown(this.sharing, share !== null);
     if (share) text(/** @type {Node} */ (this.sharing.querySelector('span')), share.state === 'hidden' ? t.youShareHidden(share.name) : t.youShare(share.name));
     attribute(this.shareButton, 'aria-pressed', String(share !== null));
-    attribute(this.shareButton, 'aria-label', t.share);
-    attribute(this.shareButton, 'title', `${share ? t.stopSharing : t.shareScreen} (S)`);
+    name(this.shareButton, t.share, share ? t.stopSharing : t.shareScreen);
     this.shareButton.classList.toggle('on', share !== null);
     draw(/** @type {SVGElement} */ (this.shareButton.querySelector('svg')), share ? 'shareStop' : 'share');
-    text(/** @type {Node} */ (this.shareButton.querySelector('.label')), t.share);
     const now = new Map(call.participants.filter(one => sharing.includes(one.id)).map(one => [one.id, one.name])), before = this.#sharing;
     this.#sharing = now;
     for (const [id, name] of now) if (!before.has(id)) announce(t.theyShare(name));
@@ -252,11 +277,11 @@ export class CallScreen extends View {
     const pinned = (/** @type {{ id: string, key: string }} */ one) => canPin ? this.#pinned === pinKey(one) : null;
     const others = call.participants.map(one => {
       const rated = quality(one, this.#stats, this.#previousStats);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, pinned: pinned(one), quality: rated };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, reaction: one.reaction, pinned: pinned(one), spotlit: call.spotlight === one.id && canPin, quality: rated };
     });
     // Alone, the own tile is all that there is.
     if (!settings.show_own && others.length) return others;
-    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, pinned: pinned({ id: 'own', key: '' }), quality: null }];
+    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, reaction: call.reaction, pinned: pinned({ id: 'own', key: '' }), spotlit: false, quality: null }];
   }
 
   /** @param {AppState} state */
@@ -287,7 +312,7 @@ export class CallScreen extends View {
     else if (low) rects = strip(all.length, width, height);
     else if (others === 1 && !screen && this.#view !== 'grid') rects = pair(width, height);
     else if (hasMainTile || screen) {
-      const first = all.find(tile => tile.classList.contains('pinned')) ?? screen ?? all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
+      const first = all.find(tile => tile.classList.contains('pinned')) ?? screen ?? all.find(tile => tile.classList.contains('spotlit')) ?? all.find(tile => this.#participantOf(tile) === this.#activeSpeaker) ?? all[0];
       order = [first, ...all.filter(tile => tile !== first)];
       rects = stage(all.length, width, height);
     } else rects = grid(all.length, width, height);
@@ -306,7 +331,7 @@ export class CallScreen extends View {
 
   #hasMainTile() {
     const count = state().call.participants.length;
-    return (this.#view === 'stage' || this.tiles?.querySelector('.pinned')) && count > 1;
+    return (this.#view === 'stage' || this.tiles?.querySelector('.pinned, .spotlit')) && count > 1;
   }
 
   /** Returns the participant id of a tile, or `own`; empty for a shared screen. @param {Tile | ScreenTile} tile */
@@ -490,9 +515,16 @@ const pinKey = ({ id, key }) => id === 'own' ? 'own' : key || id;
 
 const devices = () => openDialog({ title: t.devices, class: 'devices-sheet', body: [new Devices()] });
 
-/** @param {string} id @param {'microphone' | 'camera' | 'share' | 'hand' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
+/** @param {string} id @param {'microphone' | 'camera' | 'share' | 'hand' | 'smile' | 'chat' | 'people'} what @param {string} key @param {() => void} press */
 function button(id, what, key, press) {
   return h('button', { type: 'button', class: 'bar-button', id: `call-${id}`, 'aria-keyshortcuts': key, onclick: press }, icon(what), h('span', { class: 'badge', hidden: true, 'aria-hidden': 'true' }), h('span', { class: 'label' }));
+}
+
+/** Names a button of the bar. @param {HTMLElement} element @param {string} label what is seen @param {string} title what a press does */
+function name(element, label, title) {
+  attribute(element, 'aria-label', label);
+  attribute(element, 'title', `${title} (${element.getAttribute('aria-keyshortcuts')})`);
+  text(/** @type {Node} */ (element.querySelector('.label')), label);
 }
 
 /** @param {HTMLElement} element @param {boolean} on @param {string} name */

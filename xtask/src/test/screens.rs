@@ -29,10 +29,12 @@ const FILES: &[&str] = &[
     "board-session.test.mjs",
     "door.test.mjs",
     "input.test.mjs",
+    "web-links.test.mjs",
     "share.test.mjs",
     "messages.test.mjs",
     "screens.test.mjs",
     "layout.test.mjs",
+    "call.test.mjs",
 ];
 
 /// The tests take three minutes. If the browser does not work, every single test waits for it.
