@@ -20,6 +20,7 @@ fn main() {
         "transfer",
         "show_transfer",
         "drop_line",
+        "small_window",
         "compare",
         "mark_compared",
         "preview",

@@ -10,13 +10,13 @@ use crate::desk::{Ask, DeskHandle};
 use crate::folders::Folders;
 use crate::frames::Fallback;
 use crate::state::{AppUpdate, CommandError, Join, Language, Settings, Stats};
-use crate::{figures, logging};
+use crate::{figures, logging, window};
 use engine::signaling::comparison;
 use engine::signaling::message::{MediaState, ParticipantId, Reaction};
 use engine::{Command, DeviceChoice, Engine, Report, Tile};
 use std::sync::Arc;
-use tauri::State;
 use tauri::ipc::{Channel, Response};
+use tauri::{AppHandle, State};
 
 type Answer = Result<(), CommandError>;
 type TheEngine<'a> = State<'a, Arc<Engine>>;
@@ -225,6 +225,11 @@ pub(crate) async fn export_log(folders: State<'_, Folders>) -> Result<String, Co
 #[tauri::command]
 pub(crate) async fn copy(clipboard: State<'_, Clipboard>, text: String) -> Answer {
     clipboard.set(text).map_err(|message| CommandError { code: "clipboard".into(), message })
+}
+
+#[tauri::command]
+pub(crate) async fn small_window(app: AppHandle, on: bool) -> Answer {
+    window::set_small(&app, on).map_err(|error| CommandError { code: "window_size".into(), message: error.to_string() })
 }
 
 async fn command(engine: &Engine, command: Command) -> Answer {

@@ -116,6 +116,7 @@ fn with_commands(builder: tauri::Builder<tauri::Wry>) -> tauri::Builder<tauri::W
         commands::files::transfer,
         commands::files::show_transfer,
         commands::drop_line,
+        commands::small_window,
         commands::compare,
         commands::mark_compared,
         commands::preview,
@@ -200,6 +201,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
     app.manage(fallback);
     app.manage(folders);
     app.manage(clipboard::Clipboard::default());
+    app.manage(window::Small::default());
     register_links(app, profile.as_deref());
     if let Some(link) = link {
         open_link(app.handle(), link);

@@ -1,9 +1,11 @@
 //! The window, which shows only our own page.
 
 use crate::desk::{Ask, DeskHandle};
+use std::sync::{Mutex, PoisonError};
 use tauri::webview::NewWindowResponse;
 use tauri::{
-    App, AppHandle, DragDropEvent, Manager, Url, WebviewUrl, WebviewWindow, WebviewWindowBuilder, WindowEvent,
+    App, AppHandle, DragDropEvent, LogicalSize, Manager, PhysicalSize, Url, WebviewUrl, WebviewWindow,
+    WebviewWindowBuilder, WindowEvent,
 };
 
 /// The label of the only window, which the capability names.
@@ -12,6 +14,8 @@ const PAGE: &str = "app/index.html";
 /// Room for a few words in both languages and two tiles side by side.
 const SIZE: (f64, f64) = (1080.0, 720.0);
 const SMALLEST: (f64, f64) = (480.0, 360.0);
+/// Room for the faces of a few people above the controls.
+const SMALL: (f64, f64) = (384.0, 288.0);
 
 /// The origin of the window's page, as in the `Origin` header of its connections.
 pub(crate) fn origin(app: &App) -> String {
@@ -61,6 +65,34 @@ pub(crate) fn show(app: &AppHandle) {
             tracing::warn!("the window: {error}");
         }
     }
+}
+
+/// The size of the window before it was made small. `None` while it is not.
+#[derive(Default)]
+pub(crate) struct Small(Mutex<Option<PhysicalSize<u32>>>);
+
+/// Makes the window small and keeps it above others, where the system allows that (Wayland does not); or undoes it.
+pub(crate) fn set_small(app: &AppHandle, on: bool) -> tauri::Result<()> {
+    let Some(window) = app.get_webview_window(MAIN) else { return Ok(()) };
+    let small = app.state::<Small>();
+    let mut before = small.0.lock().unwrap_or_else(PoisonError::into_inner);
+    if on == before.is_some() {
+        return Ok(());
+    }
+    let limit = |(width, height)| Some(LogicalSize::new(width, height));
+    match before.take() {
+        None => {
+            window.unmaximize()?;
+            *before = Some(window.inner_size()?);
+            window.set_min_size(limit(SMALL))?;
+            window.set_size(LogicalSize::new(SMALL.0, SMALL.1))?;
+        }
+        Some(size) => {
+            window.set_min_size(limit(SMALLEST))?;
+            window.set_size(size)?;
+        }
+    }
+    window.set_always_on_top(on)
 }
 
 fn is_ours(url: &Url, origin: &str) -> bool {

@@ -17,6 +17,7 @@ import { GuestFiles, chooseFiles } from './files.js';
 import { LocalMedia } from './local-media.js';
 import { OwnShare } from './own-share.js';
 import { RemoteAudio } from './remote-audio.js';
+import { WakeLock } from './wake-lock.js';
 
 /** @typedef {import('../shared/backend.js').Backend} Backend */
 /** @typedef {import('../shared/backend.js').Levels} Levels */
@@ -50,6 +51,7 @@ export class GuestBackend {
   #media = new LocalMedia();
   #ownShare = new OwnShare();
   #remoteAudio = new RemoteAudio();
+  #wakeLock = new WakeLock();
   #files = new GuestFiles(transfers => this.update({ transfers }));
   /** Files that were dropped on the page. @type {File[]} */
   #dropped = [];
@@ -167,6 +169,7 @@ export class GuestBackend {
       case 'react': return void this.#call?.react(args.reaction);
       case 'set_hand': return void this.#call?.setHand(args.raised);
       case 'send_chat': return void this.#call?.sendChat(args.text);
+      case 'small_window': return this.#showSmall();
       case 'open_web': return void window.open(webAddress(args.url) ?? 'about:blank', '_blank', 'noopener,noreferrer');
       case 'send_files': return this.#offerFiles(await chooseFiles(), args.to);
       case 'send_dropped': return this.#offerFiles(this.#dropped, args.to);
@@ -380,6 +383,15 @@ export class GuestBackend {
     this.update({ share: track && { id: '', name: '', state: 'live' } });
   }
 
+  /** Shows the largest picture of others in the browser's small window, or no longer. */
+  async #showSmall() {
+    if (document.pictureInPictureElement) return document.exitPictureInPicture();
+    const area = (/** @type {Shown} */ { video }) => video.clientWidth * video.clientHeight;
+    const [largest] = [...this.#shown].filter(({ picture, track }) => picture.kind !== 'own' && track).sort((one, other) => area(other) - area(one));
+    if (!largest) throw { code: 'nobody_to_show', message: '' };
+    await largest.video.requestPictureInPicture().catch(error => { throw { code: 'browser_no_small_window', message: String(error) }; });
+  }
+
   /** @param {File[]} files @param {string[]} to */
   #offerFiles(files, to) {
     const people = this.current().call.participants.filter(one => to.includes(one.id));
@@ -520,6 +532,7 @@ export class GuestBackend {
 
   /** @param {Partial<CallView>} change */
   #updateCall(change) {
+    if (change.stage) this.#wakeLock.wanted = change.stage.kind === 'joined' || change.stage.kind === 'reconnecting';
     const { stage } = change, since = stage && { reconnecting_since_ms: stage.kind === 'reconnecting' ? Date.now() : null };
     this.update({ call: { ...this.current().call, ...change }, ...since });
   }

@@ -153,3 +153,18 @@ test('a device is chosen at the buttons of the microphone and the camera', async
   await page.waitForSelector('dialog lr-devices');
   await page.close();
 });
+
+test('the window becomes small and large again, and large when the call ends', async () => {
+  const { page } = await harness.page({ state: scenes['call-2'].state, language: 'en' });
+  const choose = async words => {
+    await press(page, ['#call-more']);
+    await page.$$eval('.menu:popover-open button', (all, words) => all.find(one => one.textContent === words).click(), words);
+  };
+  await choose('Small window on top');
+  await choose('Back to the large window');
+  await choose('Small window on top');
+  await press(page, ['#leave']);
+  await until(page, () => !document.querySelector('lr-call'));
+  assert.deepEqual(await calls(page, 'small_window'), [{ on: true }, { on: false }, { on: true }, { on: false }]);
+  await page.close();
+});

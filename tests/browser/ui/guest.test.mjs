@@ -126,7 +126,7 @@ after(async () => {
 });
 
 /** Opens a link to a new fake server. */
-async function guest({ devices = 'none', language = 'en', room = 'soup', zone, settings = {}, prepare }) {
+async function guest({ devices = 'none', language = 'en', room = 'soup', zone, settings = {}, prepare, setup }) {
   const server = await new Server().start();
   prepare?.(server);
   const page = await (await browser(devices)).newPage(), complaints = [];
@@ -134,6 +134,7 @@ async function guest({ devices = 'none', language = 'en', room = 'soup', zone, s
   await page.setViewport({ width: 1000, height: 700 });
   if (zone) await page.emulateTimezone(zone);
   await page.evaluateOnNewDocument(wanted => localStorage.setItem('lunchroom.settings', JSON.stringify({ name: 'Gast', ...wanted })), { language, ...settings });
+  if (setup) await page.evaluateOnNewDocument(setup);
   await page.goto(`${server.origin}/r/${room}`);
   await page.waitForSelector('#join-here', { timeout: 20_000 });
   return { server, page, complaints, async end() {
@@ -404,6 +405,27 @@ test('a guest reacts, sees reactions of people in the room, and sends no more th
   await page.waitForSelector('lr-tile:not(.own) .reaction:not([hidden]) svg');
   assert.equal(await shown(':not(.own)'), 1);
   await page.waitForFunction(() => !document.querySelector('.reaction:not([hidden])'));
+  await end();
+});
+
+test('a guest\u2019s display stays on during the call, and no longer', async () => {
+  const { page, end } = await inCall({ setup: () => {
+    window.locks = [];
+    Object.defineProperty(navigator, 'wakeLock', { value: { async request(kind) { const lock = { kind, released: false, async release() { lock.released = true; } }; window.locks.push(lock); return lock; } } });
+  } });
+  const locks = () => page.evaluate(() => window.locks.map(one => [one.kind, one.released]));
+  assert.deepEqual(await locks(), [['screen', false]]);
+  await press(page, ['#leave']);
+  await page.waitForFunction(() => window.locks.every(one => one.released));
+  assert.equal((await locks()).length, 1);
+  await end();
+});
+
+test('a guest without a picture to show small is told so', async () => {
+  const { page, end } = await inCall({});
+  await press(page, ['#call-more']);
+  await page.$$eval('.menu:popover-open button', all => all.find(one => one.textContent === 'Small window on top').click());
+  await page.waitForFunction(() => document.querySelector('.errors')?.textContent.includes('No one’s camera is on right now.'));
   await end();
 });
 

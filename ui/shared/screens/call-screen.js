@@ -41,6 +41,8 @@ import { View } from '../view.js';
 const STATS_MS = 2000;
 /** Below this height all tiles are in one row, because a panel is below them. */
 const STRIP_HEIGHT_REM = 9;
+/** Below this height more than so many others are too small in a grid, and who speaks is large instead. */
+const CRAMPED_REM = 16, MOST_CRAMPED = 3;
 /** Below this height a tile has little room for the initials above the name. */
 const TINY_REM = 5.5;
 /** How long the hint "you are muted" is shown, and how long the person must speak before, ms. */
@@ -73,6 +75,8 @@ export class CallScreen extends View {
   /** The participants at the last update: names by key. @type {Map<string, string> | null} */
   #lastParticipants = null;
   #handNews = new HandNews();
+  /** Whether the app's window is small and above others. */
+  #small = false;
   /** Whom the host showed large at the last update. @type {string | null} */
   #spotlight = null;
   #reactionNews = new ReactionNews();
@@ -141,6 +145,7 @@ export class CallScreen extends View {
 
   disconnected() {
     clearTimeout(this.#hintTimer);
+    if (this.#small) backend.call('small_window', { on: false }).catch(() => {});
   }
 
   /** @param {AppState} state */
@@ -305,7 +310,7 @@ export class CallScreen extends View {
     const width = tiles.clientWidth, height = tiles.clientHeight;
     const all = /** @type {(Tile | ScreenTile)[]} */ ([...tiles.children]);
     if (!width || !height || !all.length) return;
-    const screen = all.find(tile => tile instanceof ScreenTile), others = all.filter(tile => !tile.classList.contains('own')).length, hasMainTile = this.#hasMainTile();
+    const screen = all.find(tile => tile instanceof ScreenTile), others = all.filter(tile => !tile.classList.contains('own')).length, isCramped = this.#view === null && others > MOST_CRAMPED && height < CRAMPED_REM * rem(), hasMainTile = this.#hasMainTile() || isCramped;
     const remPx = rem(), low = others > 0 && height < STRIP_HEIGHT_REM * remPx;
     let order = all, rects;
     if (others === 0) rects = [pair(width, height)[1]];
@@ -365,7 +370,7 @@ export class CallScreen extends View {
     }
     if (active !== null && active !== this.#activeSpeaker) {
       this.#activeSpeaker = active;
-      if (this.#hasMainTile()) this.#layOut();
+      this.#layOut();
     }
     this.#updateMutedHint(!call.media.microphone && (levels.own ?? -Infinity) > VOICE, performance.now());
   }
@@ -434,6 +439,7 @@ export class CallScreen extends View {
       { words: this.#view === 'stage' ? t.viewGrid : t.viewStage, icon: this.#view === 'stage' ? 'grid' : 'stage', run: () => this.#switchView() },
       { words: t.copyLink, icon: 'link', run: () => copyRoomLink(call.room) },
       ...(document.fullscreenEnabled ? [{ words: t.fullScreen, icon: /** @type {const} */ ('full'), run: fullScreen }] : []),
+      ...(backend.shell === 'app' || document.pictureInPictureEnabled ? [{ words: this.#small ? t.largeWindow : t.smallWindow, icon: /** @type {const} */ ('stage'), run: () => this.#toggleSmall() }] : []),
       { words: t.shortcuts, icon: 'keyboard', run: showShortcuts },
       ...(host ? [{ words: call.locked ? t.unlock : t.lock, icon: /** @type {const} */ ('lock'), run: () => attempt(backend.call('lock', { locked: !call.locked })) }] : []),
       ...(backend.shell === 'app' ? [{ words: t.checkConnection, icon: /** @type {const} */ ('statistics'), run: () => checkConnection() }] : []),
@@ -460,6 +466,12 @@ export class CallScreen extends View {
     this.#pinned = this.#pinned === key ? null : key;
     announce(this.#pinned ? t.isPinned(name) : t.isUnpinned(name), { visuallyHidden: true });
     this.update(state());
+  }
+
+  /** Makes the window small and keeps it above others, or undoes it. */
+  async #toggleSmall() {
+    const on = !this.#small;
+    await attempt(backend.call('small_window', { on }).then(() => { this.#small = on && backend.shell === 'app'; }));
   }
 
   #switchView() {
