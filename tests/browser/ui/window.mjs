@@ -37,7 +37,7 @@ export async function open() {
     browser, origin: `http://127.0.0.1:${web.address().port}`,
     /** Opens the page with a state. Collects its warnings and errors. */
     async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup, report }) {
-      const page = await browser.newPage(), complaints = [];
+      const page = await newPage(browser), complaints = [];
       page.setDefaultTimeout(PATIENCE_MS);
       page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
       page.on('pageerror', error => complaints.push(String(error)));
@@ -61,6 +61,19 @@ export async function open() {
       await rm(profile, { recursive: true, force: true }).catch(() => {});
     },
   };
+}
+
+/**
+ * Opens a page. A session of a target that the browser ends itself some time after its start can make it refuse one.
+ * @param {import('puppeteer-core').Browser} browser
+ */
+async function newPage(browser) {
+  try {
+    return await browser.newPage();
+  } catch (error) {
+    if (!/Session with given id not found/.test(String(error))) throw error;
+    return browser.newPage();
+  }
 }
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
