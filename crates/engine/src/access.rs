@@ -48,6 +48,9 @@ impl SharedAccess {
 
     /// Limits what the others send if it is too much together.
     pub(crate) fn limit_downlink(&mut self, now: Instant) {
+        if !self.downlink.is_due(now) {
+            return;
+        }
         let flows: Vec<_> = self.members.iter().map(|member| (member.number, member.media.downlink_flow())).collect();
         let limits = self.downlink.coordinate(now, &flows).into_iter().flatten();
         self.members.iter().zip(limits).for_each(|(member, limit)| member.media.set_downlink_limit(limit));

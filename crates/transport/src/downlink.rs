@@ -11,10 +11,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A longer queue, in the median of the senders, is congestion. If packets are lost too, a shorter one is.
+/// A longer queue of most senders is congestion. If packets are lost too, a shorter one is.
 const LONG_QUEUE: Duration = Duration::from_millis(90);
 const SHORT_QUEUE: Duration = Duration::from_millis(30);
-/// Share of packets lost, in the median of the senders.
+/// Share of packets that most senders lose.
 const HIGH_LOSS: f64 = 0.1;
 /// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -98,7 +98,7 @@ pub struct Downlink<K> {
     hold: Duration,
     /// The limit that was too much, bit/s.
     too_much: Option<f64>,
-    /// Sums of the flows at each interval. At most [`RATE_INTERVALS`] and one; when full, the oldest is dropped.
+    /// The flows at each interval. At most [`RATE_INTERVALS`] and one; when full, the oldest is dropped.
     history: VecDeque<(Instant, Vec<(K, DownlinkFlow)>)>,
 }
 
@@ -115,18 +115,23 @@ impl<K> Default for Downlink<K> {
 }
 
 impl<K: Copy + Eq> Downlink<K> {
+    /// Whether the next computation is due.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.history.back().is_none_or(|(last, _)| now.saturating_duration_since(*last) >= INTERVAL)
+    }
+
     /// Computes each sender's limit in bit/s, in the same order, or `None` if it has none. Those whose video matters more
     /// come first. Call it about as often as frames arrive. Returns `None` if it is too early for a new computation.
     pub fn coordinate(&mut self, now: Instant, flows: &[(K, DownlinkFlow)]) -> Option<Vec<Option<u64>>> {
-        if self.history.back().is_some_and(|(last, _)| now.saturating_duration_since(*last) < INTERVAL) {
+        if !self.is_due(now) {
             return None;
         }
         self.history.push_back((now, flows.to_vec()));
         if self.history.len() > RATE_INTERVALS + 1 {
             self.history.pop_front();
         }
-        let (rate, queue) = (self.rate(), median(flows.iter().filter_map(|(_, flow)| flow.queue)).unwrap_or_default());
-        let is_congested = flows.len() > 1 && self.is_congested(now, queue);
+        let (rate, queue) = (self.rate(), of_most(flows.iter().filter_map(|(_, flow)| flow.queue)).unwrap_or_default());
+        let is_congested = self.is_congested(now, queue);
         let since = *self.congested_since.get_or_insert(now);
         self.congested_since = is_congested.then_some(since);
         let patience = if let State::Limited { .. } = self.state { GROWN_PATIENCE } else { PATIENCE };
@@ -179,7 +184,7 @@ impl<K: Copy + Eq> Downlink<K> {
             State::Limited { .. } => GROWN_QUEUE,
             State::Open { .. } | State::Trial { .. } => LONG_QUEUE,
         };
-        queue >= long || queue >= SHORT_QUEUE && median(self.losses()).unwrap_or(0.0) >= HIGH_LOSS
+        queue >= long || queue >= SHORT_QUEUE && of_most(self.losses()).unwrap_or(0.0) >= HIGH_LOSS
     }
 
     /// The limit of all together, bit/s.
@@ -226,10 +231,13 @@ fn split(total: u64, senders: usize) -> Vec<u64> {
     (0..count).map(|n| if n < videos { SOUND + rest / videos } else { SOUND }).take(senders).collect()
 }
 
-fn median<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
+/// What more than half of the values reach. `None` if there are fewer than two: a single sender's queue may be that of its own
+/// uplink.
+fn of_most<T: PartialOrd + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
     let mut values: Vec<T> = values.collect();
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-    values.get(values.len() / 2).copied()
+    let reached = values.len().checked_sub(1)? / 2;
+    values.get(reached).copied().filter(|_| values.len() > 1)
 }
 
 #[cfg(test)]
@@ -243,6 +251,36 @@ mod tests {
         assert_eq!(split(350_000, 5), [110_000, 60_000, 60_000, 60_000, 60_000]);
         assert_eq!(split(560_000, 5), [190_000, 190_000, 60_000, 60_000, 60_000]);
         assert_eq!(split(2_000_000, 5), [400_000; 5]);
+    }
+
+    /// Senders with these queues in ms, for three seconds. Returns whether any is limited.
+    fn limits(queues: &[Option<u64>]) -> bool {
+        let (mut downlink, start) = (Downlink::default(), Instant::now());
+        (0..30_u64).any(|n| {
+            let flow = |queue: &Option<u64>| DownlinkFlow {
+                bytes: n * 5_000,
+                queue: queue.map(Duration::from_millis),
+                ..DownlinkFlow::default()
+            };
+            let flows: Vec<_> = queues.iter().map(flow).enumerate().collect();
+            let limits = downlink.coordinate(start + INTERVAL * n as u32, &flows);
+            limits.is_some_and(|limits| limits.iter().any(Option::is_some))
+        })
+    }
+
+    #[test]
+    fn a_queue_of_most_senders_is_that_of_the_downlink() {
+        assert!(limits(&[Some(200), Some(150)]));
+        assert!(limits(&[Some(200), Some(150), Some(0)]));
+        assert!(limits(&[Some(200), Some(150), None, None, None]), "the others are silent");
+    }
+
+    #[test]
+    fn a_queue_of_one_sender_is_its_own() {
+        assert!(!limits(&[Some(200)]));
+        assert!(!limits(&[Some(200), None, None]), "the others are silent");
+        assert!(!limits(&[Some(200), Some(0)]));
+        assert!(!limits(&[Some(200), Some(200), Some(0), Some(0)]));
     }
 
     proptest! {
