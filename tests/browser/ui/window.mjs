@@ -64,7 +64,8 @@ export async function open() {
 }
 
 /**
- * Opens a page. A session of a target that the browser ends itself some time after its start can make it refuse one.
+ * Opens a page. Chromium sometimes refuses one because it does not find a session. The cause is not known, so a second
+ * attempt follows.
  * @param {import('puppeteer-core').Browser} browser
  */
 async function newPage(browser) {
