@@ -11,17 +11,20 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A longer queue of most senders is congestion. If packets are lost too, a shorter one is.
-const LONG_QUEUE: Duration = Duration::from_millis(90);
-const SHORT_QUEUE: Duration = Duration::from_millis(30);
+/// A longer queue of most senders is congestion, and so is a shorter one if most lose packets. Without losses, it may be jitter,
+/// or a receiver that waits for its processor.
+const LONG_QUEUE: Duration = Duration::from_millis(300);
+const SHORT_QUEUE: Duration = Duration::from_millis(60);
 /// Share of packets that most senders lose.
-const HIGH_LOSS: f64 = 0.1;
+const HIGH_LOSS: f64 = 0.05;
 /// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
 const PATIENCE: Duration = Duration::from_millis(800);
-/// A queue of this length, for this time, ends a limit's growth. The first second of a limit does not count, because the queue
-/// of the time before still drains.
+/// Where losses have proved that the downlink is narrow, a queue of this length, for this time, is too much. The limit does not
+/// fall below this share of what arrived then, because it may be jitter.
 const GROWN_QUEUE: Duration = Duration::from_millis(60);
 const GROWN_PATIENCE: Duration = Duration::from_millis(200);
+const LEAST_SHARE: f64 = 0.8;
+/// The first second of a limit is not judged, because the queue of the time before still drains.
 const DRAINING: Duration = Duration::from_secs(1);
 /// Interval between computations.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -96,6 +99,8 @@ pub struct Downlink<K> {
     state: State,
     congested_since: Option<Instant>,
     hold: Duration,
+    /// What arrived when packets were lost, bit/s.
+    proved: f64,
     /// The limit that was too much, bit/s.
     too_much: Option<f64>,
     /// The flows at each interval. At most [`RATE_INTERVALS`] and one; when full, the oldest is dropped.
@@ -108,6 +113,7 @@ impl<K> Default for Downlink<K> {
             state: State::Open { retry_at: None },
             congested_since: None,
             hold: FIRST_HOLD,
+            proved: 0.0,
             too_much: None,
             history: VecDeque::new(),
         }
@@ -143,7 +149,10 @@ impl<K: Copy + Eq> Downlink<K> {
 
     fn next(&mut self, now: Instant, rate: f64, queue: Duration, is_congested: bool) -> State {
         let passed = |since| now.saturating_duration_since(since);
-        let trial = State::Trial { since: now, queue, rate };
+        if is_congested && self.loses() {
+            self.proved = rate;
+        }
+        let trial = State::Trial { since: now, queue, rate: rate.max(LEAST_SHARE * self.proved) };
         match self.state {
             State::Open { retry_at } if is_congested && retry_at.is_none_or(|at| now >= at) => {
                 (self.hold, self.too_much) = (FIRST_HOLD, None);
@@ -184,7 +193,11 @@ impl<K: Copy + Eq> Downlink<K> {
             State::Limited { .. } => GROWN_QUEUE,
             State::Open { .. } | State::Trial { .. } => LONG_QUEUE,
         };
-        queue >= long || queue >= SHORT_QUEUE && of_most(self.losses()).unwrap_or(0.0) >= HIGH_LOSS
+        queue >= long || queue >= SHORT_QUEUE && self.loses()
+    }
+
+    fn loses(&self) -> bool {
+        of_most(self.losses()).unwrap_or(0.0) >= HIGH_LOSS
     }
 
     /// The limit of all together, bit/s.
@@ -253,14 +266,20 @@ mod tests {
         assert_eq!(split(2_000_000, 5), [400_000; 5]);
     }
 
-    /// Senders with these queues in ms, for three seconds. Returns whether any is limited.
+    /// Senders with these queues in ms, of which each with a queue loses one packet of ten, for three seconds. Returns whether
+    /// any is limited.
     fn limits(queues: &[Option<u64>]) -> bool {
+        limits_with_loss(queues, 1)
+    }
+
+    fn limits_with_loss(queues: &[Option<u64>], tenths: u64) -> bool {
         let (mut downlink, start) = (Downlink::default(), Instant::now());
         (0..30_u64).any(|n| {
             let flow = |queue: &Option<u64>| DownlinkFlow {
                 bytes: n * 5_000,
+                expected: if queue.is_some() { n * 10 } else { 0 },
+                arrived: if queue.is_some_and(|ms| ms > 0) { n * (10 - tenths) } else { n * 10 },
                 queue: queue.map(Duration::from_millis),
-                ..DownlinkFlow::default()
             };
             let flows: Vec<_> = queues.iter().map(flow).enumerate().collect();
             let limits = downlink.coordinate(start + INTERVAL * n as u32, &flows);
@@ -273,6 +292,12 @@ mod tests {
         assert!(limits(&[Some(200), Some(150)]));
         assert!(limits(&[Some(200), Some(150), Some(0)]));
         assert!(limits(&[Some(200), Some(150), None, None, None]), "the others are silent");
+    }
+
+    #[test]
+    fn without_losses_only_a_very_long_queue_counts() {
+        assert!(!limits_with_loss(&[Some(200), Some(150)], 0));
+        assert!(limits_with_loss(&[Some(400), Some(350)], 0));
     }
 
     #[test]
