@@ -92,8 +92,9 @@ fn main() {
     ]);
     command.arg("--data-dir").arg(std::env::temp_dir().join(format!("table-bench-{}", std::process::id())));
     let mut server = Ended(internet.spawn(command.stdout(Stdio::piped())));
-    let output = BufReader::new(server.0.stdout.take().expect("a pipe"));
-    output.lines().map_while(Result::ok).find(|line| line.contains("listening")).expect("the server starts");
+    // Kept open to the end, because the server may print more.
+    let mut output = BufReader::new(server.0.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    output.find(|line| line.contains("listening")).expect("the server starts");
     let (lines, reported) = channel();
     let mut clients: Vec<Client> =
         (0..NAMES.len()).map(|n| start(n, [client, media, size], &internet, &lines)).collect();
