@@ -21,7 +21,8 @@ use crate::limits::{MAX_IDLE_STREAMS, MAX_IDLE_STREAMS_PER_ADDRESS, STREAM_IDLE_
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Standing {
     /// No allocation, so nobody knows whose it is.
-    Idle { since: Instant },
+    /// `order` tells streams apart that were opened within one turn of the relay.
+    Idle { since: Instant, order: u64 },
     /// An allocation. The quota bounds their number, and reserves half for members.
     Allocated,
 }
@@ -32,6 +33,8 @@ pub(crate) struct Connections {
     streams: HashMap<Client, Standing>,
     /// Streams to close. At most as many as there were.
     closed: VecDeque<Client>,
+    /// How often a stream has become idle.
+    order: u64,
 }
 
 impl Connections {
@@ -47,7 +50,8 @@ impl Connections {
         if self.idle(|_| true).count() >= MAX_IDLE_STREAMS {
             self.close_oldest(|_| true);
         }
-        self.streams.insert(*client, Standing::Idle { since: now });
+        let standing = self.standing(now);
+        self.streams.insert(*client, standing);
     }
 
     /// Removes a stream that has ended.
@@ -64,15 +68,16 @@ impl Connections {
 
     /// Records that the allocation of a stream has ended.
     pub(crate) fn released(&mut self, now: Instant, client: &Client) {
+        let idle = self.standing(now);
         if let Some(standing) = self.streams.get_mut(client) {
-            *standing = Standing::Idle { since: now };
+            *standing = idle;
         }
     }
 
     /// Closes the streams that have had no allocation for too long.
     pub(crate) fn sweep(&mut self, now: Instant) {
         self.streams.retain(|client, standing| match *standing {
-            Standing::Idle { since } if since + STREAM_IDLE_TIME <= now => {
+            Standing::Idle { since, .. } if since + STREAM_IDLE_TIME <= now => {
                 self.closed.push_back(*client);
                 false
             }
@@ -88,15 +93,21 @@ impl Connections {
         self.streams.is_empty()
     }
 
-    fn idle(&self, which: impl Fn(&Client) -> bool) -> impl Iterator<Item = (Instant, &Client)> {
+    /// That of a stream that is idle from now on.
+    fn standing(&mut self, now: Instant) -> Standing {
+        self.order += 1;
+        Standing::Idle { since: now, order: self.order }
+    }
+
+    fn idle(&self, which: impl Fn(&Client) -> bool) -> impl Iterator<Item = (u64, &Client)> {
         self.streams.iter().filter_map(move |(client, standing)| match *standing {
-            Standing::Idle { since } if which(client) => Some((since, client)),
+            Standing::Idle { order, .. } if which(client) => Some((order, client)),
             Standing::Idle { .. } | Standing::Allocated => None,
         })
     }
 
     fn close_oldest(&mut self, which: impl Fn(&Client) -> bool) {
-        let oldest = self.idle(which).min_by_key(|(since, _)| *since).map(|(_, client)| *client);
+        let oldest = self.idle(which).min_by_key(|(order, _)| *order).map(|(_, client)| *client);
         if let Some(client) = oldest {
             self.streams.remove(&client);
             self.closed.push_back(client);
@@ -153,6 +164,16 @@ mod tests {
         assert_eq!(closed.len(), 1_000 - MAX_IDLE_STREAMS_PER_ADDRESS);
         assert_eq!(closed[0], client("192.0.2.1", 1_000), "the oldest first");
         assert!(!closed.contains(&bystander) && !closed.contains(&member));
+    }
+
+    #[test]
+    fn of_streams_opened_at_the_same_time_the_first_is_replaced() {
+        let (mut connections, now) = (Connections::default(), Instant::now());
+        for port in 0..300 {
+            connections.open(now, &client("127.0.0.1", port));
+        }
+        let first = (0..300 - MAX_IDLE_STREAMS as u16).map(|port| client("127.0.0.1", port));
+        assert_eq!(closed(&mut connections), first.collect::<Vec<_>>());
     }
 
     #[test]
