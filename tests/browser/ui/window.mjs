@@ -79,11 +79,10 @@ async function newPage(browser) {
 
 export const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
 
-/** Clicks elements one after the other. */
+/** Clicks elements one after the other, each once it has come to rest: news from the server may move it meanwhile. */
 export async function press(page, selectors = []) {
   for (const selector of selectors) {
-    await page.waitForSelector(selector, { visible: true, timeout: 20_000 });
-    await page.click(selector);
+    await page.locator(selector).setTimeout(20_000).click();
     await pause(60);
   }
 }
