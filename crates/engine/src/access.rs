@@ -19,7 +19,7 @@ pub(crate) struct SharedAccess {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sending {
     Video,
-    /// No video, because the path is too narrow for it now.
+    /// No video, because the path is too narrow for it now, or the uplink for everybody's.
     Paused,
     /// No video, because nobody looks at it or it cannot be sent yet.
     Nothing,
@@ -44,6 +44,12 @@ impl SharedAccess {
     /// Removes a participant's connection.
     pub(crate) fn remove(&mut self, id: &ParticipantId) {
         self.members.retain(|member| member.id != *id);
+    }
+
+    /// Whether the uplink is too narrow to send video to this participant too.
+    pub(crate) fn refuses(&self, id: &ParticipantId) -> bool {
+        let share = self.members.iter().find(|member| member.id == *id).and_then(|member| member.share);
+        share.is_some_and(|share| !share.may_send_video)
     }
 
     /// Limits what the others send if it is too much together.

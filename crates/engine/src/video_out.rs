@@ -357,7 +357,9 @@ impl Worker {
     /// Chooses codec, size and bitrate for each subscriber, and starts and stops encodings accordingly.
     fn plan(&mut self, frame: &VideoFrame) {
         let view = self.view(frame);
-        let wishes: Vec<_> = self.subscribers.iter_mut().map(|s| s.wish(frame.time, view)).collect();
+        let access = &self.access;
+        let wish = |s: &mut Subscriber| s.wish(frame.time, view, access.refuses(&s.id));
+        let wishes: Vec<_> = self.subscribers.iter_mut().map(wish).collect();
         let mut bitrates: Vec<(EncodingKey, u64)> = vec![];
         for (subscriber, wish) in self.subscribers.iter_mut().zip(&wishes) {
             let wish = wish.map(|wish| subscriber.yield_to_faster(frame.time, view, wish, &wishes));

@@ -117,6 +117,7 @@ fn combine(before: OpusConfig, needs: impl Iterator<Item = AudioNeed>) -> Option
         fec_percent: a.fec_percent.max(b.fec_percent),
         packet_ms: a.packet_ms.max(b.packet_ms),
         total: a.total.max(b.total),
+        wire: a.wire.max(b.wire),
     })?;
     let is_near = worst.bitrate.abs_diff(before.bitrate) <= before.bitrate / BITRATE_STEP;
     Some(OpusConfig {
@@ -132,7 +133,7 @@ fn combine(before: OpusConfig, needs: impl Iterator<Item = AudioNeed>) -> Option
 mod tests {
     use super::*;
 
-    const GOOD: AudioNeed = AudioNeed { bitrate: 32_000, fec_percent: 1, packet_ms: 20, total: 40_000 };
+    const GOOD: AudioNeed = AudioNeed { bitrate: 32_000, fec_percent: 1, packet_ms: 20, total: 40_000, wire: 55_000 };
 
     fn speak(encoder: &mut VoiceEncoder, blocks: usize) -> Vec<Voice> {
         let block: [f32; BLOCK] = std::array::from_fn(|n| 0.2 * (n as f32 / 20.0).sin());

@@ -38,9 +38,10 @@ impl Subscriber {
         }
     }
 
-    /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent.
-    pub(super) fn wish(&mut self, now: Instant, view: View) -> Option<(EncodingKey, u64)> {
-        if !self.looks() {
+    /// The encoding that suits this subscriber now, and its bitrate. `None` if nothing is to be sent. `refused`: the
+    /// uplink is too narrow for this one too.
+    pub(super) fn wish(&mut self, now: Instant, view: View, refused: bool) -> Option<(EncodingKey, u64)> {
+        if refused || !self.looks() {
             self.media.set_desired_bitrate(self.media.sound_bitrate());
             return None;
         }

@@ -4,9 +4,12 @@
 //! whole path from one that yields. So after a drain that failed, the delay is ignored for a while, and only loss limits
 //! the rate, as it limits the other flow. Then a gentle drain tests whether the other flow has ended. Copa (Arun and
 //! Balakrishnan 2018, section 2.2) distinguishes the two cases similarly. A flow that has never found its rate, or loses
-//! many packets, has filled the queue itself.
+//! many packets, has filled the queue itself. If this client has several senders, they must send much less together before
+//! a drain can be in vain.
 
+use super::loss::PacketCounts;
 use super::queue_delay::QueueDelay;
+use crate::uplink::UplinkShare;
 use std::time::{Duration, Instant};
 
 /// A longer queue is drained by sending less than the path carries.
@@ -18,6 +21,9 @@ const DRAIN_TO: Duration = Duration::from_millis(20);
 const SCALE: f64 = 0.5;
 const FLOOR: f64 = 0.25;
 const TEST_FLOOR: f64 = 0.6;
+/// The share sent in a deep drain, which follows one in vain if this client has several senders: most of what they send may
+/// be sound, which none of them can reduce.
+const DEEP: f64 = 0.35;
 /// A queue that persists for this time plus its own delay is not this flow's, or after [`MAX_TIME_SHRINKING`] if it has
 /// shrunk to less than [`SHRUNK`] of its longest delay.
 const MAX_TIME: Duration = Duration::from_millis(1500);
@@ -36,13 +42,21 @@ const MAX_SHARING_LOSS: f64 = 0.2;
 const LOSS_MEASUREMENT: Duration = Duration::from_secs(2);
 /// The flow continues with this share of the rate before the drain that failed.
 const DECREASE_FACTOR: f64 = 0.5;
+/// More loss than usual in a drain that failed, from at least this many packets, shows that the queue overflows: all that
+/// fill it send too much. A longer route does not lose more, and TCP loses less.
+const OVERFLOW_LOSS: f64 = 0.15;
+const MIN_PACKETS: usize = 20;
+/// Loss above this is not usual on any path that is good for a call.
+const MAX_USUAL_LOSS: f64 = 0.3;
+/// If this many drains in succession were lossy whatever was sent, the loss is that of another route.
+const MAX_OVERFLOWS: u32 = 4;
 
 /// ```text
 ///            queue                 in vain, delay varies
 ///  Idle --------------> Draining ------------------------> Sharing
-///   ^ ^                  |    ^                             | |
-///   | '-- queue empty, --'    '--- time is over, a test ----' |
-///   |     route is longer                                     |
+///   ^ ^                  |  ^ ^                             | |
+///   | '-- queue empty, --'  | '--- time is over, a test ----' |
+///   |     route is longer   '- in vain, queue overflows       |
 ///   '-------------------------- queue empty ------------------'
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -57,11 +71,26 @@ enum State {
         range: (Duration, Duration),
         /// Whether the queue has been shared.
         test: bool,
+        /// Whether as little as possible is sent.
+        deep: bool,
+        /// Packets lost meanwhile, and all packets.
+        packets: (usize, usize),
     },
     Sharing {
         since: Instant,
         until: Instant,
     },
+}
+
+/// Loss of packets, as a drain needs to know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DrainLoss {
+    /// The share lost recently, 0..1.
+    pub(crate) recent: f64,
+    /// The share that the path loses at any rate, 0..1.
+    pub(crate) usual: f64,
+    /// The packets of this report.
+    pub(crate) counts: PacketCounts,
 }
 
 /// What an update has found.
@@ -71,6 +100,8 @@ pub(crate) enum DrainEvent {
     Emptied,
     /// The delay is that of a longer route.
     RouteChanged,
+    /// The queue overflows, so the rate is far too high. Another drain has begun.
+    Overflows,
     /// Other flows fill the queue. `rate_before` is the rate to continue with, in bit/s.
     QueueIsShared { rate_before: f64 },
 }
@@ -80,6 +111,8 @@ pub(crate) struct Drain {
     state: State,
     /// Consecutive drains that failed.
     failures: u32,
+    /// Those among the last ones in which the queue overflowed.
+    overflows: u32,
     /// Since when there has been no queue.
     idle_since: Option<Instant>,
     /// Whether the flow has ever found its rate.
@@ -101,47 +134,64 @@ impl Drain {
     pub(crate) fn share(&self, standing: Duration) -> f64 {
         match self.state {
             State::Idle | State::Sharing { .. } => 1.0,
-            State::Draining { test, .. } => {
+            State::Draining { deep: true, .. } => DEEP,
+            State::Draining { test, deep: false, .. } => {
                 (1.0 - standing.as_secs_f64() / SCALE).clamp(if test { TEST_FLOOR } else { FLOOR }, 0.95)
             }
         }
     }
 
     /// Processes the queue delay of a report. `rate` is the estimate, or the desired bitrate if that is lower, in bit/s.
-    /// `loss` is the share of packets lost recently, 0..1. While other senders of this client drain, a shorter queue
+    /// `loss` is the share of packets lost recently and usually, 0..1, `counts` those of this report. While other senders of this client drain, a shorter queue
     /// suffices to join them.
     pub(crate) fn update(
         &mut self,
         now: Instant,
         queue: &QueueDelay,
         rate: f64,
-        loss: f64,
-        others_drain: bool,
+        loss: DrainLoss,
+        others: UplinkShare,
     ) -> Option<DrainEvent> {
         let (standing, latest) = (queue.standing(), queue.latest());
-        let has_queue = standing > if others_drain { DRAIN_TO } else { DRAIN_ABOVE } + queue.uncertainty();
+        let has_queue = standing > if others.others_drain { DRAIN_TO } else { DRAIN_ABOVE } + queue.uncertainty();
         let is_empty = standing < DRAIN_TO + queue.uncertainty();
         let idle_since = *self.idle_since.get_or_insert(now);
         self.found_rate |= self.state == State::Idle && now.saturating_duration_since(idle_since) >= MIN_IDLE_TIME;
-        let begin = |test| State::Draining { since: now, rate_before: rate, range: (latest, latest), test };
+        let range = (latest, latest);
+        let begin = |test| State::Draining { since: now, rate_before: rate, range, test, deep: false, packets: (0, 0) };
         match self.state {
             State::Idle if has_queue => self.state = begin(false),
             State::Draining { .. } | State::Sharing { .. } if is_empty => {
-                (self.state, self.failures, self.idle_since) = (State::Idle, 0, Some(now));
+                (self.state, self.failures, self.overflows, self.idle_since) = (State::Idle, 0, 0, Some(now));
                 return Some(DrainEvent::Emptied);
             }
-            State::Draining { since, rate_before, range: (low, high), test } => {
+            State::Draining { since, rate_before, range: (low, high), test, deep, packets: (lost, all) } => {
                 let (low, high) = (low.min(latest), high.max(latest));
-                self.state = State::Draining { since, rate_before, range: (low, high), test };
+                let lost = (lost + loss.counts.lost).saturating_sub(loss.counts.late);
+                let all = all + loss.counts.lost + loss.counts.arrived;
+                let packets = (lost, all);
+                self.state = State::Draining { since, rate_before, range: (low, high), test, deep, packets };
                 let max_time = if standing < high.mul_f64(SHRUNK) { MAX_TIME_SHRINKING } else { MAX_TIME };
                 if now.saturating_duration_since(since) > max_time + standing {
+                    if !others.is_alone() && !deep {
+                        let range = (low, high);
+                        self.state = State::Draining { since: now, rate_before, range, test, deep: true, packets };
+                        return None;
+                    }
+                    let share = lost as f64 / all.max(1) as f64;
+                    let overflows = all >= MIN_PACKETS && share > loss.usual.min(MAX_USUAL_LOSS) + OVERFLOW_LOSS;
+                    if overflows && self.overflows < MAX_OVERFLOWS {
+                        self.overflows += 1;
+                        self.state = begin(test);
+                        return Some(DrainEvent::Overflows);
+                    }
                     let varies = high - low > MIN_VARIATION + queue.uncertainty();
                     return Some(self.give_up(now, rate_before, varies && self.found_rate));
                 }
             }
             State::Sharing { since, until }
                 if now >= until
-                    || loss > MAX_SHARING_LOSS && now.saturating_duration_since(since) >= LOSS_MEASUREMENT =>
+                    || loss.recent > MAX_SHARING_LOSS && now.saturating_duration_since(since) >= LOSS_MEASUREMENT =>
             {
                 self.state = begin(true);
             }
@@ -168,6 +218,11 @@ mod tests {
     use super::*;
     use crate::arrival::Arrival;
 
+    fn recent(loss: f64) -> DrainLoss {
+        let counts = PacketCounts { lost: 0, arrived: 1, late: 0, bursts: 0 };
+        DrainLoss { recent: loss, usual: 0.0, counts }
+    }
+
     /// Reports the delays (in ms) of a time (in ms), every 50 ms. Returns the events with their times.
     fn run(until: u64, delay_at: impl Fn(u64, &Drain) -> u64) -> (Drain, Vec<(u64, DrainEvent)>) {
         run_with_loss(until, 0.0, delay_at)
@@ -180,11 +235,12 @@ mod tests {
             let now = start + Duration::from_millis(at);
             let arrived = (at + delay_at(at, &drain)) as i64 * 1_000;
             queue.add(now, &[Arrival { sent: now, arrived, size: 100, cluster: None }]);
-            match drain.update(now, &queue, 1e6, loss, false) {
+            match drain.update(now, &queue, 1e6, recent(loss), UplinkShare::default()) {
                 Some(DrainEvent::QueueIsShared { rate_before }) => {
                     queue.hold_base(true);
                     events.push((at, DrainEvent::QueueIsShared { rate_before }));
                 }
+                Some(DrainEvent::Overflows) => events.push((at, DrainEvent::Overflows)),
                 Some(event @ (DrainEvent::Emptied | DrainEvent::RouteChanged)) => {
                     queue.hold_base(false);
                     if event == DrainEvent::RouteChanged {
@@ -209,10 +265,47 @@ mod tests {
                 let now = start + Duration::from_millis(at);
                 let arrived = (at + delay) as i64 * 1_000;
                 queue.add(now, &[Arrival { sent: now, arrived, size: 100, cluster: None }]);
-                drain.update(now, &queue, 1e6, 0.0, others_drain);
+                drain.update(now, &queue, 1e6, recent(0.0), UplinkShare { others_drain, ..UplinkShare::default() });
             }
             assert_eq!(drain.is_active(), joins, "{delay} {others_drain}");
         }
+    }
+
+    /// Reports a queue of 180 ms from the sixth second on, with this loss in percent.
+    fn full_queue(lost: usize, others: UplinkShare) -> (Vec<(u64, DrainEvent)>, f64) {
+        let start = Instant::now();
+        let (mut drain, mut queue) = (Drain::default(), QueueDelay::new(start));
+        let (mut events, mut least) = (vec![], 1.0_f64);
+        for at in (0..14_000_u64).step_by(50) {
+            let (delay, lost) = if at < 6_000 { (0, 0) } else { (180, lost) };
+            let now = start + Duration::from_millis(at);
+            queue.add(now, &[Arrival { sent: now, arrived: (at + delay) as i64 * 1_000, size: 100, cluster: None }]);
+            let counts = PacketCounts { lost, arrived: 100 - lost, late: 0, bursts: lost };
+            let event = drain.update(now, &queue, 1e6, DrainLoss { recent: 0.0, usual: 0.0, counts }, others);
+            if event == Some(DrainEvent::RouteChanged) {
+                queue.accept_as_base();
+            }
+            events.extend(event.map(|event| (at, event)));
+            least = least.min(drain.share(queue.standing()));
+        }
+        (events, least)
+    }
+
+    #[test]
+    fn a_full_queue_that_loses_packets_is_no_longer_route_before_several_drains_have_failed() {
+        let (events, _) = full_queue(30, UplinkShare::default());
+        let overflows = events.iter().take_while(|(_, event)| *event == DrainEvent::Overflows).count();
+        assert_eq!(overflows as u32, MAX_OVERFLOWS, "{events:?}");
+        let (events, _) = full_queue(5, UplinkShare::default());
+        assert!(matches!(events[..], [(7_500..8_500, DrainEvent::RouteChanged)]), "{events:?}");
+    }
+
+    #[test]
+    fn one_of_several_senders_drains_deeply_before_it_gives_up() {
+        let share = UplinkShare { flows: 3, ..UplinkShare::default() };
+        let (events, least) = full_queue(0, share);
+        assert!(matches!(events[..], [(9_000..10_500, DrainEvent::RouteChanged)]), "{events:?}");
+        assert_eq!(least, DEEP);
     }
 
     #[test]

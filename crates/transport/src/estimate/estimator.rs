@@ -3,7 +3,7 @@
 use super::BandwidthUsage;
 use super::acked_bitrate::AckedBitrate;
 use super::bursts::Bursts;
-use super::drain::{Drain, DrainEvent};
+use super::drain::{Drain, DrainEvent, DrainLoss};
 use super::inter_arrival::InterArrival;
 use super::loss::{LossBound, PacketCounts};
 use super::probe::{ProbeCluster, ProbeConditions, ProbeController};
@@ -34,6 +34,10 @@ const ARRIVAL_GAP: Duration = Duration::from_millis(200);
 const LONG_QUEUE: Duration = Duration::from_millis(100);
 /// If video waited, the throughput is the capacity of the path only if packets arrived slower than sent by this factor.
 const MIN_STRETCH: f64 = 1.3;
+/// The estimate becomes this share of what was delivered while the queue overflowed.
+const OVERFLOW_FACTOR: f64 = 0.8;
+/// While it drains, a sender sends at least this share less of what those without video send.
+const LEAST_FOR_OTHERS: f64 = 0.15;
 /// Share of the estimate that is sent during an interruption.
 const INTERRUPTED_SHARE: f64 = 0.5;
 /// Window of the throughput: short during overuse, when a full path delivers at a steady rate, and longer otherwise.
@@ -133,6 +137,11 @@ impl Estimator {
         if !self.measured && !self.reported && share.flows != self.share.flows {
             self.rate.reset(now, self.config.start / f64::from(share.flows));
         }
+        match share.restart_at.map(|rate| rate as f64) {
+            Some(rate) if rate > self.rate.estimate() => self.rate.raise_to(rate),
+            Some(rate) => self.rate.reset(now, rate),
+            None => {}
+        }
         self.share = share;
         self.probe_controller.set_flows(share.flows);
     }
@@ -158,7 +167,10 @@ impl Estimator {
     /// The rate to send at, in bit/s. It is below the estimate while a queue is drained and during an interruption.
     pub(crate) fn target(&self) -> f64 {
         let share = if self.interrupted { INTERRUPTED_SHARE } else { self.drain.share(self.queue.standing()) };
-        (self.estimate() * share).max(self.config.min)
+        // Those without video cannot drain, and their headers are not part of any estimate.
+        let for_others =
+            if share < 1.0 { self.share.fixed_rate as f64 * (1.0 - share).max(LEAST_FOR_OTHERS) } else { 0.0 };
+        (self.estimate() * share - for_others).max(self.config.min)
     }
 
     /// Whether a queue is being drained or the path is interrupted. Sending more than the target would then add delay.
@@ -205,17 +217,17 @@ impl Estimator {
         let before = self.queue.standing();
         self.queue.add(now, &report.arrivals);
         let queue = QueueChange { before, now: self.queue.standing() };
-        self.update_drain(now);
+        let counts = PacketCounts {
+            lost: report.lost,
+            arrived: report.arrivals.len(),
+            late: report.late,
+            bursts: report.loss_bursts,
+        };
+        self.update_drain(now, counts);
         if resumed || self.congested() {
             // Loss in an interruption or a full queue is not the path's own loss.
             self.loss.restart_window(now);
         } else {
-            let counts = PacketCounts {
-                lost: report.lost,
-                arrived: report.arrivals.len(),
-                late: report.late,
-                bursts: report.loss_bursts,
-            };
             self.loss.add(now, counts, sent.rate.min(self.target()), self.rate.estimate(), rtt);
         }
         if !self.handle_probe_result(now, report) {
@@ -354,10 +366,15 @@ impl Estimator {
         self.rate.update(now, usage, Observation { throughput, growth_limit, fully_used, uplink: self.share }, rtt);
     }
 
-    fn update_drain(&mut self, now: Instant) {
+    fn update_drain(&mut self, now: Instant, counts: PacketCounts) {
         let rate = self.rate.estimate().min(self.desired);
-        match self.drain.update(now, &self.queue, rate, self.loss.loss(), self.share.others_drain) {
+        let loss = DrainLoss { recent: self.loss.loss(), usual: self.loss.inherent(), counts };
+        match self.drain.update(now, &self.queue, rate, loss, self.share) {
             None => {}
+            Some(DrainEvent::Overflows) => {
+                let delivered = self.acked_bitrate.rate(LONGEST_WINDOW).unwrap_or(rate);
+                self.rate.reset(now, OVERFLOW_FACTOR * delivered.min(rate));
+            }
             Some(DrainEvent::Emptied) => self.queue.hold_base(false),
             Some(DrainEvent::RouteChanged) => {
                 self.queue.hold_base(false);

@@ -90,7 +90,8 @@ impl AimdRateControl {
         let Some(throughput) = throughput else { return };
         let lowest = if fully_used { 0.0 } else { MIN_DECREASE_FACTOR * self.estimate };
         let excess = if uplink.flows > 1 { (throughput - uplink.mean_rate as f64).max(0.0) } else { 0.0 };
-        let next = (DECREASE_FACTOR * throughput - EXCESS_SHARE * excess).max(lowest);
+        let fixed = (1.0 - DECREASE_FACTOR) * uplink.fixed_rate as f64;
+        let next = (DECREASE_FACTOR * throughput - EXCESS_SHARE * excess - fixed).max(lowest);
         if self.last_decrease.is_some_and(recently) && (next > 0.8 * self.estimate || !fully_used) {
             return;
         }

@@ -46,6 +46,8 @@ pub struct AudioNeed {
     pub packet_ms: u32,
     /// What sound sends with copies and RTP headers, in bit/s.
     pub total: u64,
+    /// The same with all headers, in bit/s.
+    pub wire: u64,
 }
 
 /// The state of sound on a path.
@@ -96,12 +98,14 @@ impl AudioPlan {
         let headers = HEADER_BITS * packets;
         let share = (target * SHARE).max(target.min(SOUND_ALONE) * SHARE_ALONE) - headers;
         let bitrate = BITRATES[self.copies].min(share.max(MIN_BITRATE));
+        let copied = bitrate * (1 + self.copies) as f64;
         let fec = (self.loss * 100.0).clamp(LEAST_FEC, MOST_FEC).round();
         AudioNeed {
             bitrate: bitrate as u32,
             fec_percent: if self.copies > 0 { 0 } else { fec as u8 },
             packet_ms,
-            total: (bitrate * (1 + self.copies) as f64 + RTP_HEADER_BITS * packets) as u64,
+            total: (copied + RTP_HEADER_BITS * packets) as u64,
+            wire: (copied + headers) as u64,
         }
     }
 }
@@ -124,7 +128,7 @@ mod tests {
     #[test]
     fn a_clean_path_gets_the_full_rate_and_a_little_fec() {
         let need = after(&[0.0; 9], WIDE, true).need(WIDE);
-        assert_eq!(need, AudioNeed { bitrate: 32_000, fec_percent: 1, packet_ms: 20, total: 41_600 });
+        assert_eq!(need, AudioNeed { bitrate: 32_000, fec_percent: 1, packet_ms: 20, total: 41_600, wire: 56_800 });
     }
 
     #[test]

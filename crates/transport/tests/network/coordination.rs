@@ -1,8 +1,8 @@
 //! What the clients do that send or receive several flows.
 
-use crate::world::World;
+use crate::world::{Flow, World};
 use std::time::Instant;
-use transport::{Downlink, Uplink};
+use transport::{Downlink, Uplink, UplinkFlow};
 
 /// The coordination of the flows.
 #[derive(Default)]
@@ -32,9 +32,14 @@ impl World {
 
     pub(crate) fn coordinate_flows(&mut self, now: Instant) {
         if let Some(uplink) = &mut self.coordination.uplink {
-            let flows = self.flows.iter().map(|flow| flow.sender.uplink_flow()).enumerate().collect::<Vec<_>>();
+            let flow = |flow: &Flow| {
+                let active = flow.sends_video();
+                UplinkFlow { active, paused: !active, ..flow.sender.uplink_flow() }
+            };
+            let flows = self.flows.iter().map(flow).enumerate().collect::<Vec<_>>();
             for (flow, share) in self.flows.iter_mut().zip(uplink.coordinate(now, &flows)) {
                 flow.sender.set_uplink_share(now, share);
+                flow.admitted = share.may_send_video;
             }
         }
         if let Some(downlink) = &mut self.coordination.downlink {

@@ -9,7 +9,8 @@ use testkit::net::{Loss, Path};
 const SENDERS: usize = 5;
 
 fn world(forward: Path, seed: u64) -> World {
-    let plan = Plan { desired: 1_000_000, report_interval: Duration::from_millis(100), ..Plan::default() };
+    let plan =
+        Plan { desired: 1_000_000, floor: 40_000, report_interval: Duration::from_millis(100), ..Plan::default() };
     let back = Path { delay: forward.delay, ..Path::default() };
     let mut world = World::new(forward, back, &vec![plan; SENDERS], seed);
     world.coordinate_downlink();
@@ -17,7 +18,7 @@ fn world(forward: Path, seed: u64) -> World {
 }
 
 /// The share of packets of sound that were lost, and the 95th percentile of the queue, from here to there in seconds.
-fn sound(world: &World, from: f64, to: f64) -> (f64, Duration) {
+pub(crate) fn sound(world: &World, from: f64, to: f64) -> (f64, Duration) {
     let (start, end) = (world.at(from), world.at(to));
     let lost = |flow: &Flow| {
         let arrived: BTreeSet<u32> = flow.audio.iter().map(|packet| packet.0).collect();

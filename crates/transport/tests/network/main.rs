@@ -12,4 +12,5 @@ mod repair;
 mod scenarios;
 mod sender;
 mod twcc;
+mod uplink;
 mod world;

@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) start_bitrate: u64,
     /// Highest bitrate of the encoder in bit/s.
     pub(crate) desired: u64,
+    /// Lowest bitrate of the encoder in bit/s. There is no video if the path has less than 5/8 of it.
+    pub(crate) floor: u64,
     /// Whether the encoder follows the target. If not, it always produces `desired`.
     pub(crate) follows_target: bool,
     /// Interval between feedback messages of the receiver.
@@ -36,6 +38,7 @@ impl Default for Plan {
             fps: 30,
             start_bitrate: 1_000_000,
             desired: 2_500_000,
+            floor: 0,
             follows_target: true,
             report_interval: Duration::from_millis(50),
             max_timer_delay: Duration::ZERO,

@@ -92,6 +92,8 @@ pub(crate) struct Flow {
     outgoing_feedback: Vec<(usize, FeedbackPacket)>,
     random: Random,
     keyframe: bool,
+    /// Whether the uplink has room for its video.
+    pub(crate) admitted: bool,
     /// Bitrate of the encoder in bit/s.
     rate: f64,
     next_frame: Instant,
@@ -320,6 +322,7 @@ impl Flow {
             outgoing_feedback: Vec::new(),
             random,
             keyframe: true,
+            admitted: true,
             rate,
             next_frame: start + offset,
             next_audio: start,
@@ -384,6 +387,11 @@ impl Flow {
     pub(crate) fn missing(&self) -> usize {
         let received: BTreeSet<u32> = self.frames.iter().map(|f| f.0).collect();
         (0..self.frames_sent).filter(|n| !received.contains(n)).count()
+    }
+
+    /// Whether there is room for its video: on the uplink, and on this path.
+    pub(crate) fn sends_video(&self) -> bool {
+        self.admitted && self.sender.target_bitrate() >= AUDIO_RATE + self.plan.floor * 5 / 8
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -473,7 +481,11 @@ impl Flow {
             return;
         }
         let target = self.sender.target_bitrate().saturating_sub(AUDIO_RATE).min(self.plan.desired);
-        let rate = if self.plan.follows_target { target } else { self.plan.desired };
+        if !self.sends_video() {
+            self.keyframe = true;
+            return;
+        }
+        let rate = if self.plan.follows_target { target.max(self.plan.floor) } else { self.plan.desired };
         // RTP headers and payload descriptors take about 3 %.
         let interval = self.plan.frame_interval();
         let smoothing = interval.as_secs_f64() / (interval + self.plan.encoder_lag).as_secs_f64();

@@ -19,10 +19,14 @@ impl Sender {
     /// The state that concerns the client's other senders; see [`Uplink`](crate::Uplink).
     pub fn uplink_flow(&self) -> UplinkFlow {
         let active = self.connected && self.streams.iter().any(OutgoingStream::is_video);
+        let need = self.audio_need();
         UplinkFlow {
             active,
             paused: false,
             rate: self.estimator.estimate().min(self.estimator.desired()) as u64,
+            sound: if self.connected { need.total } else { 0 },
+            sound_wire: if self.connected { need.wire } else { 0 },
+            limited: self.estimator.desired() <= self.estimator.estimate(),
             draining: self.estimator.is_draining(),
             probing: self.estimator.is_probing(),
         }
