@@ -11,12 +11,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// A longer queue of most senders is congestion, and so is a shorter one if most lose packets. Without losses, it may be jitter,
-/// or a receiver that waits for its processor.
+/// A longer queue of most senders is congestion, and so is a shorter one if most lose packets: the shorter, the more. Without
+/// losses, it may be jitter, or a receiver that waits for its processor.
 const LONG_QUEUE: Duration = Duration::from_millis(300);
-const SHORT_QUEUE: Duration = Duration::from_millis(60);
-/// Share of packets that most senders lose.
-const HIGH_LOSS: f64 = 0.05;
+const LOSSY_QUEUES: [(Duration, f64); 2] = [(Duration::from_millis(60), 0.05), (Duration::from_millis(120), 0.015)];
 /// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// Where losses have proved that the downlink is narrow, a queue of this length, for this time, is too much. The limit does not
@@ -149,7 +147,7 @@ impl<K: Copy + Eq> Downlink<K> {
 
     fn next(&mut self, now: Instant, rate: f64, queue: Duration, is_congested: bool) -> State {
         let passed = |since| now.saturating_duration_since(since);
-        if is_congested && self.loses() {
+        if is_congested && self.overflows(queue) {
             self.proved = rate;
         }
         let trial = State::Trial { since: now, queue, rate: rate.max(LEAST_SHARE * self.proved) };
@@ -193,11 +191,13 @@ impl<K: Copy + Eq> Downlink<K> {
             State::Limited { .. } => GROWN_QUEUE,
             State::Open { .. } | State::Trial { .. } => LONG_QUEUE,
         };
-        queue >= long || queue >= SHORT_QUEUE && self.loses()
+        queue >= long || self.overflows(queue)
     }
 
-    fn loses(&self) -> bool {
-        of_most(self.losses()).unwrap_or(0.0) >= HIGH_LOSS
+    /// Whether the queue has this length and most senders lose packets, so that it is probably full.
+    fn overflows(&self, queue: Duration) -> bool {
+        let loss = of_most(self.losses()).unwrap_or(0.0);
+        LOSSY_QUEUES.iter().any(|(length, lossy)| queue >= *length && loss >= *lossy)
     }
 
     /// The limit of all together, bit/s.
