@@ -14,6 +14,27 @@ const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 20_
 /** Changes the state of the call as Rust would. */
 const change = (page, call) => page.evaluate(call => mock.push({ ...mock.state, call: { ...mock.state.call, ...call } }), call);
 
+test('a tile says that its picture has stopped, and nothing when it moves or when nobody looks', async () => {
+  const participant = { id: 'p1', link: 'connected', media: { camera: true, microphone: true } };
+  const { page } = await harness.page({ state: scenes['call-3-chat'].state, language: 'en' });
+  const stopped = steps => page.evaluate(async (participant, steps) => {
+    const { StoppedPictures } = await import('/shared/parts/stopped-pictures.js');
+    const pictures = new StoppedPictures();
+    return steps.map(([at_ms, decoded, looks = true, change = {}]) => {
+      pictures.update([{ ...participant, ...change }], { at_ms, people: [{ id: 'p1', video_in: { decoded } }] }, looks);
+      return pictures.has('p1');
+    });
+  }, participant, steps);
+  assert.deepEqual(await stopped([[0, 10], [2000, 10], [4000, 10], [6000, 10], [8000, 11]]), [false, false, true, true, false]);
+  assert.deepEqual(await stopped([[0, 10], [4000, 10, false], [8000, 10], [10_000, 10]]), [false, false, false, false]);
+  const off = { media: { camera: false, microphone: true } };
+  assert.deepEqual(await stopped([[0, 10], [4000, 10, true, off], [8000, 10, true, { link: 'interrupted' }]]), [false, false, false]);
+  // The statistics of the mock stand still.
+  await page.evaluate(() => { const still = mock.commands.stats(); mock.commands.stats = () => ({ ...structuredClone(still), at_ms: Date.now() }); });
+  await until(page, () => [...document.querySelectorAll('lr-tile .why')].some(one => one.textContent === 'The picture has stopped. The connection may be too slow for it.'));
+  await page.close();
+});
+
 test('reactions are chosen with the keyboard, shown on tiles, and announced once in a while', async () => {
   const { state } = scenes['call-3-chat'], { participants } = state.call;
   const { page } = await harness.page({ state, language: 'en' });

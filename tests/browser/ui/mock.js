@@ -56,7 +56,7 @@
     join({ room, media }) { mock.push({ ...mock.state, call: { ...mock.state.call, stage: { kind: 'joined' }, room, media, you: 'q-me' } }); },
   };
   window.mock = {
-    state: null, calls,
+    state: null, calls, commands,
     push(state) { mock.state = state; send(state); },
     media(change) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, media: { ...call.media, ...change } } }); },
     refuse: {},

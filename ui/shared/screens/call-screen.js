@@ -20,6 +20,7 @@ import { VOICE } from '../parts/meter.js';
 import { leave } from '../parts/leave.js';
 import { PeoplePanel, knocker } from '../parts/people-panel.js';
 import { quality } from '../parts/quality.js';
+import { StoppedPictures } from '../parts/stopped-pictures.js';
 import { ScreenTile } from '../parts/screen-tile.js';
 import { chooseShare } from '../parts/share-picker.js';
 import { roundTable } from '../parts/round-table.js';
@@ -69,6 +70,7 @@ export class CallScreen extends View {
   #stats = null;
   /** @type {Stats | null} */
   #previousStats = null;
+  #stoppedPictures = new StoppedPictures();
   #lobbySize = 0;
   /** Device problems that the person dismissed. @type {Set<string>} */
   #dismissed = new Set();
@@ -282,7 +284,7 @@ export class CallScreen extends View {
     const pinned = (/** @type {{ id: string, key: string }} */ one) => canPin ? this.#pinned === pinKey(one) : null;
     const others = call.participants.map(one => {
       const rated = quality(one, this.#stats, this.#previousStats);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]), hand: hands.indexOf(one.id) + 1, reaction: one.reaction, pinned: pinned(one), spotlit: call.spotlight === one.id && canPin, quality: rated };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]) || (this.#stoppedPictures.has(one.id) ? t.pictureStopped : ''), hand: hands.indexOf(one.id) + 1, reaction: one.reaction, pinned: pinned(one), spotlit: call.spotlight === one.id && canPin, quality: rated };
     });
     // Alone, the own tile is all that there is.
     if (!settings.show_own && others.length) return others;
@@ -485,6 +487,7 @@ export class CallScreen extends View {
       const stats = await backend.call('stats');
       if (!stats) return;
       [this.#previousStats, this.#stats] = [this.#stats, stats];
+      this.#stoppedPictures.update(state().call.participants, stats, !document.hidden);
     } catch {
       return; // only the quality bars need the statistics
     }

@@ -291,6 +291,7 @@ export const en = {
   queued: 'Your upload is congested.',
   longRoundTrip: (/** @type {number} */ ms) => `High delay: ${ms} ms round trip.`,
   theirGaps: 'Their audio is breaking up.',
+  pictureStopped: 'The picture has stopped. The connection may be too slow for it.',
   delay: (/** @type {number} */ ms) => `Delay: about ${ms} ms.`,
   delayWithin: (/** @type {number} */ ms, /** @type {number} */ uncertainty) => `Delay from camera to screen: ${ms} ms, ±${uncertainty} ms.`,
   files: 'Files',

@@ -286,6 +286,7 @@ export const ko = {
   queued: '업로드가 밀리고 있어요.',
   longRoundTrip: ms => `지연이 커요: 왕복 ${ms} ms.`,
   theirGaps: '상대방 소리가 끊겨요.',
+  pictureStopped: '영상이 멈췄어요. 연결이 느려서일 수 있어요.',
   delay: ms => `지연 약 ${ms} ms.`,
   delayWithin: (ms, uncertainty) => `카메라에서 화면까지 지연 ${ms} ms(±${uncertainty} ms).`,
   files: '파일',
