@@ -8,7 +8,6 @@ use std::time::Duration;
 use relay::request::Request;
 use tokio::time::{Instant, timeout_at};
 
-use super::channel::any;
 use super::random;
 use crate::examination::{Failed, Mtu};
 
@@ -83,6 +82,7 @@ fn result(probes: &[Probe]) -> Option<Mtu> {
 /// be too long.
 #[cfg(target_os = "linux")]
 fn unfragmented(server: SocketAddr) -> io::Result<UdpSocket> {
+    use super::channel::any;
     use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
     use rustix::net::sockopt::{set_ip_mtu_discover, set_ipv6_mtu_discover};
     let socket = UdpSocket::bind(any(server))?;
