@@ -1,4 +1,4 @@
-//! Project commands: `cargo xtask setup | run | test | tidy | fuzz | package | icons | bench`.
+//! Project commands: `cargo xtask setup | run | test | tidy | fuzz | package | check-platforms | icons | bench`.
 //!
 //! This is compiled before anything else on a new machine, so it has few dependencies. The largest is `syn`, for
 //! `tidy`.
@@ -9,6 +9,7 @@ mod fuzz;
 mod icons;
 mod local;
 mod package;
+mod platforms;
 mod run;
 mod setup;
 mod test;
@@ -31,6 +32,7 @@ Usage: cargo xtask COMMAND
                     --lower: lower the allowed counts of retired names; --unused: list public items without a caller
   fuzz [TARGET...]  run libFuzzer over every parser; --minutes N: for each target (1); --keep: store new inputs
   package [WHAT]    build installers for this platform: of the app, of the server, or of both
+  check-platforms   type-check for Windows and macOS (on Debian 12; takes many minutes); windows or macos: only that one
   icons             render icons/*.svg into the formats that systems require
   bench [NAME]      run a benchmark; without a name: list them
 ";
@@ -59,6 +61,7 @@ fn dispatch(arguments: &[String]) -> Result<ExitCode> {
         "bench" => bench::main(&Workspace::find()?, rest),
         "fuzz" => fuzz::main(&Workspace::find()?, rest),
         "package" => package::main(&Workspace::find()?, rest),
+        "check-platforms" => platforms::main(&Workspace::find()?, rest),
         "icons" => icons::main(&Workspace::find()?),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -1,4 +1,4 @@
-//! Precise sleeping on a tokio reactor.
+//! Precise sleeping on a tokio reactor: to 0.05 ms on Linux, and to 1 or 2 ms elsewhere.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +15,8 @@ const PRECISE_BELOW: Duration = Duration::from_millis(100);
 pub(crate) struct Timer {
     #[cfg(target_os = "linux")]
     clock: std::sync::OnceLock<Option<linux::Clock>>,
+    #[cfg(windows)]
+    _resolution: windows::Resolution,
 }
 
 impl Timer {
@@ -97,5 +99,54 @@ mod linux {
                 }
             }
         }
+    }
+}
+
+#[cfg(windows)]
+mod windows {
+    use windows_sys::Win32::Media::{TIMERR_NOERROR, timeBeginPeriod, timeEndPeriod};
+    use windows_sys::Win32::System::Threading::{
+        GetCurrentProcess, PROCESS_POWER_THROTTLING_CURRENT_VERSION, PROCESS_POWER_THROTTLING_IGNORE_TIMER_RESOLUTION,
+        PROCESS_POWER_THROTTLING_STATE, ProcessPowerThrottling, SetProcessInformation,
+    };
+
+    const MILLISECONDS: u32 = 1;
+
+    /// While one exists, the process's sleeps and waits are 1 ms late at most, instead of 15.6 ms. Windows counts the
+    /// requests, so that each connection has its own.
+    #[derive(Debug)]
+    pub(super) struct Resolution {
+        granted: bool,
+    }
+
+    impl Default for Resolution {
+        fn default() -> Resolution {
+            keep_when_hidden();
+            // SAFETY: has no preconditions. A request that was granted is withdrawn once, when this value is dropped.
+            Resolution { granted: unsafe { timeBeginPeriod(MILLISECONDS) } == TIMERR_NOERROR }
+        }
+    }
+
+    impl Drop for Resolution {
+        fn drop(&mut self) {
+            if self.granted {
+                // SAFETY: withdraws the request of `default`, with the same period, as required.
+                unsafe { timeEndPeriod(MILLISECONDS) };
+            }
+        }
+    }
+
+    /// Windows 11 ignores such requests while all windows of the process are hidden or minimised, unless it is asked not
+    /// to. Earlier versions refuse this, and do not need it.
+    fn keep_when_hidden() {
+        let state = PROCESS_POWER_THROTTLING_STATE {
+            Version: PROCESS_POWER_THROTTLING_CURRENT_VERSION,
+            ControlMask: PROCESS_POWER_THROTTLING_IGNORE_TIMER_RESOLUTION,
+            StateMask: 0,
+        };
+        let size = size_of::<PROCESS_POWER_THROTTLING_STATE>() as u32;
+        // SAFETY: the pointer and the size are those of `state`, which this class of information requires and which is
+        // only read during the call. The handle of this process needs no closing.
+        unsafe { SetProcessInformation(GetCurrentProcess(), ProcessPowerThrottling, (&raw const state).cast(), size) };
     }
 }
