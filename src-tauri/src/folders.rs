@@ -22,7 +22,10 @@ impl Folders {
         let path = app.path();
         let data = path.app_local_data_dir()?;
         let downloads = path.download_dir().or_else(|_| path.home_dir())?;
-        Ok(Folders { config: path.app_config_dir()?, server: data.join("server"), log: path.app_log_dir()?, downloads })
+        // On Windows, the configuration folder may follow its owner to other machines. The key and the chosen devices are
+        // those of one machine.
+        let config = if cfg!(windows) { data.clone() } else { path.app_config_dir()? };
+        Ok(Folders { config, server: data.join("server"), log: path.app_log_dir()?, downloads })
     }
 }
 

@@ -55,6 +55,7 @@ impl Tray {
         let menu = Menu::with_items(app, &[&seat, &show, &line, &mute, &stop_sharing, &leave, &other, &quit])?;
         let icon = TrayIconBuilder::with_id("lunchroom")
             .icon(Image::from_bytes(include_bytes!("../../icons/tray.png"))?)
+            .icon_as_template(true) // macOS draws it in the colour of the menu bar
             .tooltip("Lunchroom")
             .menu(&menu)
             .on_menu_event(|app, event| clicked(app, event.id().as_ref()))
