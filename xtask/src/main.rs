@@ -32,7 +32,7 @@ Usage: cargo xtask COMMAND
                     --lower: lower the allowed counts of retired names; --unused: list public items without a caller
   fuzz [TARGET...]  run libFuzzer over every parser; --minutes N: for each target (1); --keep: store new inputs
   package [WHAT]    build installers for this platform: of the app, of the server, or of both
-  check-platforms   type-check for Windows and macOS (on Debian 12; takes many minutes); windows or macos: only that one
+  check-platforms   type-check for Windows and macOS (on Debian 12; each takes ten minutes); windows or macos: only that one
   icons             render icons/*.svg into the formats that systems require
   bench [NAME]      run a benchmark; without a name: list them
 ";
