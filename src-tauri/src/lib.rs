@@ -9,6 +9,7 @@
 
 mod address;
 mod args;
+mod awake;
 mod calendar;
 mod clipboard;
 mod commands;
@@ -206,6 +207,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
     if let Some(link) = link {
         open_link(app.handle(), link);
     }
+    awake::follow(app.handle());
     notify::follow(app.handle().clone());
     end_on_signal(app.handle().clone());
     window::open(app, profile.as_deref())?;

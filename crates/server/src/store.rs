@@ -142,6 +142,10 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
         match write::all(&mut connection, batches.iter().flat_map(|batch| &batch.changes)) {
             Ok(()) => {
+                if batches.iter().flat_map(|batch| &batch.changes).any(|change| matches!(change, Change::Forget { .. }))
+                {
+                    empty_journal(&connection);
+                }
                 if std::mem::take(&mut failing) {
                     tracing::info!("the board is written again");
                 }
@@ -164,6 +168,16 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
                 }
             }
         }
+    }
+}
+
+/// Moves the journal's pages into the file and truncates it. Until then, the journal has rows as they were before they
+/// were erased, and so has the file if the erased pages are only in the journal.
+fn empty_journal(connection: &Connection) {
+    // The changes are durable either way, and a later checkpoint moves them too.
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    if busy.as_ref().ok() != Some(&0) {
+        tracing::warn!(?busy, "cannot empty the journal now, so erased data stays in it for a while");
     }
 }
 

@@ -85,18 +85,54 @@ fn stored_boards_are_read_back() {
     assert_eq!(saved.hungry[0].1.with, [who("Ida").key, who("Jon").key]);
 }
 
+/// Whether a text is anywhere in the files of the store.
+fn is_stored(folder: &Folder, text: &str) -> bool {
+    let files = std::fs::read_dir(&folder.0).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+    files.into_iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
 #[test]
-fn a_forgotten_person_is_erased_from_the_file() {
+fn a_forgotten_person_is_erased_from_the_files_while_the_store_runs() {
     let folder = Folder::new("forget");
     let mut board = full_board();
-    let mut opened = open(Some(&folder.0)).unwrap();
-    write::all(&mut opened.connection, board.take_changes().iter()).unwrap();
+    let (sender, reports) = channel();
+    let mut store = Store::start(open(Some(&folder.0)).unwrap(), move |stored| sender.send(stored).unwrap()).unwrap();
+    let written = || assert!(matches!(reports.recv_timeout(Duration::from_secs(10)), Ok(Stored::Written(_))));
+    store.write(1, board.take_changes()).unwrap();
+    written();
+    assert!(is_stored(&folder, &who("Fay").key));
     board.forget(&who("Fay").key);
-    write::all(&mut opened.connection, board.take_changes().iter()).unwrap();
-    opened.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
-    drop(opened);
-    let bytes = std::fs::read(folder.0.join(FILE)).unwrap();
-    assert!(!bytes.windows(7).any(|window| window == b"key-Fay"));
+    store.write(2, board.take_changes()).unwrap();
+    written();
+    assert!(!is_stored(&folder, &who("Fay").key));
+    assert!(is_stored(&folder, &who("Eve").key), "others stay");
+    drop(store);
+    assert!(!is_stored(&folder, &who("Fay").key));
+}
+
+#[test]
+fn pages_that_were_split_and_joined_keep_nothing_of_a_forgotten_person() {
+    let folder = Folder::new("split");
+    let (sender, reports) = channel();
+    let mut store = Store::start(open(Some(&folder.0)).unwrap(), move |stored| sender.send(stored).unwrap()).unwrap();
+    let key = |n: u64| format!("k{:042}", n * 7_919 % 1_000);
+    let fay = key(500);
+    let meetings = |n: u64| {
+        let pair = |m: u64| (key(n).min(key(m)), key(n).max(key(m)));
+        let met = move |m: u64| Change::Met { a: pair(m).0, b: pair(m).1, at: NOW };
+        [n + 1, n + 17, n + 300, 500].into_iter().filter(|m| *m % 1_000 != n).map(met).collect::<Vec<_>>()
+    };
+    for n in 0..1_000 {
+        store.write(n, meetings(n)).unwrap();
+    }
+    // Others are forgotten too, so that pages are joined.
+    for n in (0..1_000).filter(|n| n % 3 == 0) {
+        store.write(1_000 + n, vec![Change::Forget { key: key(n) }]).unwrap();
+    }
+    store.write(2_000, vec![Change::Forget { key: fay.clone() }]).unwrap();
+    while !matches!(reports.recv_timeout(Duration::from_secs(20)).unwrap(), Stored::Written(2_000)) {}
+    assert!(is_stored(&folder, &key(1)));
+    assert!(!is_stored(&folder, &fay));
 }
 
 #[test]
