@@ -487,7 +487,7 @@ export class CallScreen extends View {
       const stats = await backend.call('stats');
       if (!stats) return;
       [this.#previousStats, this.#stats] = [this.#stats, stats];
-      this.#stoppedPictures.update(state().call.participants, stats, !document.hidden);
+      this.#stoppedPictures.update(state().call.participants, stats, !document.hidden && (this.tiles?.clientWidth ?? 0) > 0);
     } catch {
       return; // only the quality bars need the statistics
     }
