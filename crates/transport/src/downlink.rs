@@ -14,7 +14,10 @@ use std::time::{Duration, Instant};
 /// A longer queue of most senders is congestion, and so is a shorter one if most lose packets: the shorter, the more. Without
 /// losses, it may be jitter, or a receiver that waits for its processor.
 const LONG_QUEUE: Duration = Duration::from_millis(300);
-const LOSSY_QUEUES: [(Duration, f64); 2] = [(Duration::from_millis(60), 0.05), (Duration::from_millis(120), 0.015)];
+const LOSSY_QUEUES: [(Duration, f64); 3] =
+    [(Duration::ZERO, 0.35), (Duration::from_millis(60), 0.05), (Duration::from_millis(120), 0.015)];
+/// A queue that was full from the beginning is not seen at all. Then a trial succeeds if there is less loss than this.
+const LOW_LOSS: f64 = 0.05;
 /// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// Where losses have proved that the downlink is narrow, a queue of this length, for this time, is too much. The limit does not
@@ -157,7 +160,7 @@ impl<K: Copy + Eq> Downlink<K> {
                 trial
             }
             open @ State::Open { .. } => open,
-            State::Trial { queue: before, rate, .. } if queue < before / 2 => {
+            State::Trial { queue: before, rate, .. } if queue < before / 2 || self.has_drained_unseen(before) => {
                 State::Limited { limit: rate * LIMIT_SHARE, since: now }
             }
             State::Trial { since, .. } if passed(since) >= TRIAL_TIME => {
@@ -198,6 +201,11 @@ impl<K: Copy + Eq> Downlink<K> {
     fn overflows(&self, queue: Duration) -> bool {
         let loss = of_most(self.losses()).unwrap_or(0.0);
         LOSSY_QUEUES.iter().any(|(length, lossy)| queue >= *length && loss >= *lossy)
+    }
+
+    /// Whether a trial that began without a visible queue has ended the losses.
+    fn has_drained_unseen(&self, before: Duration) -> bool {
+        before < LOSSY_QUEUES[1].0 && of_most(self.losses()).is_some_and(|loss| loss < LOW_LOSS)
     }
 
     /// The limit of all together, bit/s.

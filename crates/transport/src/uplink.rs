@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 /// A sender that does not use its turn to probe for this time passes it on.
 const TURN: Duration = Duration::from_millis(150);
 
+/// Most senders lose this share only on a full uplink, in percent.
+const HEAVY_LOSS_PERCENT: u8 = 35;
+
 /// The state of one sender that concerns the others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UplinkFlow {
@@ -29,6 +32,8 @@ pub struct UplinkFlow {
     pub sound_wire: u64,
     /// Whether it has all that it could use, or that the far side lets it send.
     pub limited: bool,
+    /// The share of its packets that was lost lately, in percent.
+    pub lost_percent: u8,
     /// Whether it drains a queue.
     pub draining: bool,
     /// Whether it waits for the result of a probe.
@@ -46,6 +51,9 @@ pub struct UplinkShare {
     pub fixed_rate: u64,
     /// Whether another one drains a queue.
     pub others_drain: bool,
+    /// Whether most of several senders lose so many packets that the uplink must be full, whatever each of them sees of its
+    /// queue: one that began while it was full sees none.
+    pub most_lose: bool,
     /// Whether this one may start a probe.
     pub may_probe: bool,
     /// Whether this one may send video. If not, the uplink is too narrow for everybody's.
@@ -63,6 +71,7 @@ impl Default for UplinkShare {
             mean_rate: 0,
             fixed_rate: 0,
             others_drain: false,
+            most_lose: false,
             may_probe: true,
             may_send_video: true,
             restart_at: None,
@@ -103,11 +112,14 @@ impl<K: Copy + Eq> Uplink<K> {
         let sound = flows.iter().filter(|(_, flow)| !flow.active).map(|(_, flow)| flow.sound_wire);
         let fixed_rate = sound.fold(0, u64::saturating_add) / active.max(1) as u64;
         let draining = flows.iter().filter(|(_, flow)| flow.draining).count();
+        let connected = flows.iter().filter(|(_, flow)| flow.sound > 0).count();
+        let losing = flows.iter().filter(|(_, flow)| flow.sound > 0 && flow.lost_percent >= HEAVY_LOSS_PERCENT).count();
         let share = |(key, flow): &(K, UplinkFlow)| UplinkShare {
             flows: (active + usize::from(!flow.active)) as u32,
             mean_rate,
             fixed_rate: if flow.active { fixed_rate } else { 0 },
             others_drain: draining > usize::from(flow.draining),
+            most_lose: losing > 1 && losing * 2 > connected,
             may_probe: turn == Some(*key),
             may_send_video: self.admission.is_admitted(*key),
             restart_at: new.and_then(|new| match flow.active {
@@ -148,6 +160,7 @@ mod tests {
         rate: 900_000,
         sound: 0,
         sound_wire: 0,
+        lost_percent: 0,
         limited: false,
         draining: false,
         probing: false,
@@ -204,6 +217,18 @@ mod tests {
             assert!(flows.iter().zip(&shares).all(|((key, _), share)| share.may_probe == (*key == turn)), "{ms}");
             assert!(shares.iter().all(|share| share.mean_rate == 900_000));
         }
+    }
+
+    #[test]
+    fn all_learn_that_most_lose_many_packets() {
+        let flow = |lost_percent| UplinkFlow { lost_percent, sound: 40_000, ..IDLE };
+        for (lost, most_lose) in [([40, 50, 0], true), ([40, 0, 0], false), ([20, 20, 20], false)] {
+            let flows = [('a', flow(lost[0])), ('b', flow(lost[1])), ('c', flow(lost[2]))];
+            let shares = Uplink::default().coordinate(Instant::now(), &flows);
+            assert!(shares.iter().all(|share| share.most_lose == most_lose), "{lost:?}");
+        }
+        let one = Uplink::default().coordinate(Instant::now(), &[('a', flow(90))]);
+        assert!(!one[0].most_lose, "one alone tests its path itself");
     }
 
     #[test]

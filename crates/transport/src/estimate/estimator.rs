@@ -228,7 +228,11 @@ impl Estimator {
             // Loss in an interruption or a full queue is not the path's own loss.
             self.loss.restart_window(now);
         } else {
-            self.loss.add(now, counts, sent.rate.min(self.target()), self.rate.estimate(), rtt);
+            let rate = sent.rate.min(self.target());
+            if self.loss.add(now, counts, rate, self.rate.estimate(), rtt) && self.share.most_lose {
+                self.loss.forget(now);
+                self.reduce_to_delivered(now);
+            }
         }
         if !self.handle_probe_result(now, report) {
             self.update_rate(now, sent, rtt, queue);
@@ -371,10 +375,7 @@ impl Estimator {
         let loss = DrainLoss { recent: self.loss.loss(), usual: self.loss.inherent(), counts };
         match self.drain.update(now, &self.queue, rate, loss, self.share) {
             None => {}
-            Some(DrainEvent::Overflows) => {
-                let delivered = self.acked_bitrate.rate(LONGEST_WINDOW).unwrap_or(rate);
-                self.rate.reset(now, OVERFLOW_FACTOR * delivered.min(rate));
-            }
+            Some(DrainEvent::Overflows) => self.reduce_to_delivered(now),
             Some(DrainEvent::Emptied) => self.queue.hold_base(false),
             Some(DrainEvent::RouteChanged) => {
                 self.queue.hold_base(false);
@@ -387,6 +388,13 @@ impl Estimator {
                 }
             }
         }
+    }
+
+    /// The queue overflows: sends less than arrives.
+    fn reduce_to_delivered(&mut self, now: Instant) {
+        let rate = self.rate.estimate().min(self.desired);
+        let delivered = self.acked_bitrate.rate(LONGEST_WINDOW).unwrap_or(rate);
+        self.rate.reset(now, OVERFLOW_FACTOR * delivered.min(rate));
     }
 
     /// Ends an interruption, if there was one, and restarts the measurements. Returns whether there was one.

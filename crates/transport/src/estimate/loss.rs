@@ -103,13 +103,19 @@ impl LossBound {
         self.inherent
     }
 
+    /// Forgets the loss that seemed to be the path's own, and the bound.
+    pub(crate) fn forget(&mut self, now: Instant) {
+        *self = LossBound { last_loss: self.last_loss, ..LossBound::new(now) };
+    }
+
     /// Adds the packets of one report. `rate` is the send rate and `estimate` the delay-based estimate, both in bit/s.
-    pub(crate) fn add(&mut self, now: Instant, counts: PacketCounts, rate: f64, estimate: f64, rtt: Duration) {
+    /// Returns whether a window is complete.
+    pub(crate) fn add(&mut self, now: Instant, counts: PacketCounts, rate: f64, estimate: f64, rtt: Duration) -> bool {
         if let State::Testing { test_from, .. } = self.state
             && now < test_from
         {
             self.restart_window(now);
-            return;
+            return false;
         }
         self.lost = (self.lost + counts.lost).saturating_sub(counts.late);
         self.bursts += counts.bursts;
@@ -119,10 +125,10 @@ impl LossBound {
         let windows = if let State::Testing { .. } = self.state { 2 } else { 1 };
         let passed = now.saturating_duration_since(self.window_started);
         if passed < MIN_WINDOW * windows || total < MIN_PACKETS * windows as usize {
-            return;
+            return false;
         }
         if self.bursts < MIN_BURSTS && self.lost > 0 && passed < MAX_WINDOW {
-            return;
+            return false;
         }
         let loss = self.lost as f64 / total as f64;
         let burst = self.lost as f64 / self.bursts.max(1) as f64;
@@ -130,6 +136,7 @@ impl LossBound {
         self.restart_window(now);
         self.evaluate(now, WindowLoss { share: loss, burst, packets: total }, rate, rtt);
         self.grow(now, loss, estimate);
+        true
     }
 
     /// Restarts the window. Loss in an interruption is not caused by the rate.

@@ -30,21 +30,30 @@ impl World {
         self.coordination.downlink = Some(Downlink::default());
     }
 
+    /// One client receives all flows but the backward ones, which it sends.
+    pub(crate) fn coordinate_both(&mut self) {
+        self.coordinate();
+        self.coordinate_downlink();
+    }
+
     pub(crate) fn coordinate_flows(&mut self, now: Instant) {
+        let both = self.coordination.uplink.is_some() && self.coordination.downlink.is_some();
         if let Some(uplink) = &mut self.coordination.uplink {
-            let flow = |flow: &Flow| {
+            let state = |flow: &Flow| {
                 let active = flow.sends_video();
                 UplinkFlow { active, paused: !active, ..flow.sender.uplink_flow() }
             };
-            let flows = self.flows.iter().map(flow).enumerate().collect::<Vec<_>>();
-            for (flow, share) in self.flows.iter_mut().zip(uplink.coordinate(now, &flows)) {
+            let mut sent: Vec<_> = self.flows.iter_mut().filter(|flow| !both || flow.plan.backward).collect();
+            let flows = sent.iter().map(|flow| state(flow)).enumerate().collect::<Vec<_>>();
+            for (flow, share) in sent.iter_mut().zip(uplink.coordinate(now, &flows)) {
                 flow.sender.set_uplink_share(now, share);
                 flow.admitted = share.may_send_video;
             }
         }
         if let Some(downlink) = &mut self.coordination.downlink {
-            let flows = self.flows.iter().map(|flow| flow.receiver.downlink_flow(now)).enumerate().collect::<Vec<_>>();
-            for (flow, limit) in self.flows.iter_mut().zip(downlink.coordinate(now, &flows).into_iter().flatten()) {
+            let mut received: Vec<_> = self.flows.iter_mut().filter(|flow| !both || !flow.plan.backward).collect();
+            let flows = received.iter().map(|flow| flow.receiver.downlink_flow(now)).enumerate().collect::<Vec<_>>();
+            for (flow, limit) in received.iter_mut().zip(downlink.coordinate(now, &flows).into_iter().flatten()) {
                 flow.receiver.set_limit(now, limit);
             }
         }

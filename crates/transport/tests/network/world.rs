@@ -84,7 +84,7 @@ pub(crate) struct Sample {
 }
 
 pub(crate) struct Flow {
-    plan: Plan,
+    pub(crate) plan: Plan,
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
     recorder: Recorder,

@@ -27,6 +27,7 @@ impl Sender {
             sound: if self.connected { need.total } else { 0 },
             sound_wire: if self.connected { need.wire } else { 0 },
             limited: self.estimator.desired() <= self.estimator.estimate(),
+            lost_percent: (self.estimator.loss() * 100.0) as u8,
             draining: self.estimator.is_draining(),
             probing: self.estimator.is_probing(),
         }
