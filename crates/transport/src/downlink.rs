@@ -15,8 +15,10 @@ use std::time::{Duration, Instant};
 /// losses, it may be jitter, or a receiver that waits for its processor.
 const LONG_QUEUE: Duration = Duration::from_millis(300);
 const LOSSY_QUEUES: [(Duration, f64); 3] =
-    [(Duration::ZERO, 0.35), (Duration::from_millis(60), 0.05), (Duration::from_millis(120), 0.015)];
-/// A queue that was full from the beginning is not seen at all. Then a trial succeeds if there is less loss than this.
+    [(Duration::ZERO, 0.35), (VISIBLE_QUEUE, 0.05), (Duration::from_millis(120), 0.015)];
+/// A queue that was full from the first packet on has no visible delay. If a trial began with a shorter queue than
+/// [`VISIBLE_QUEUE`], it succeeds when fewer packets than this share are lost.
+const VISIBLE_QUEUE: Duration = Duration::from_millis(60);
 const LOW_LOSS: f64 = 0.05;
 /// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -197,7 +199,7 @@ impl<K: Copy + Eq> Downlink<K> {
         queue >= long || self.overflows(queue)
     }
 
-    /// Whether the queue has this length and most senders lose packets, so that it is probably full.
+    /// Whether most senders lose so many packets that a queue of this length is probably full.
     fn overflows(&self, queue: Duration) -> bool {
         let loss = of_most(self.losses()).unwrap_or(0.0);
         LOSSY_QUEUES.iter().any(|(length, lossy)| queue >= *length && loss >= *lossy)
@@ -205,7 +207,7 @@ impl<K: Copy + Eq> Downlink<K> {
 
     /// Whether a trial that began without a visible queue has ended the losses.
     fn has_drained_unseen(&self, before: Duration) -> bool {
-        before < LOSSY_QUEUES[1].0 && of_most(self.losses()).is_some_and(|loss| loss < LOW_LOSS)
+        before < VISIBLE_QUEUE && of_most(self.losses()).is_some_and(|loss| loss < LOW_LOSS)
     }
 
     /// The limit of all together, bit/s.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// A sender that does not use its turn to probe for this time passes it on.
 const TURN: Duration = Duration::from_millis(150);
 
-/// Most senders lose this share only on a full uplink, in percent.
+/// If most senders lose this share of their packets, in percent, the uplink is full.
 const HEAVY_LOSS_PERCENT: u8 = 35;
 
 /// The state of one sender that concerns the others.
@@ -47,7 +47,8 @@ pub struct UplinkShare {
     pub flows: u32,
     /// The mean of their rates, in bit/s.
     pub mean_rate: u64,
-    /// Its part of what those without video send, in bit/s. They cannot send less, so it does it for them.
+    /// Its part of what the senders without video send, in bit/s. They cannot send less, so this one reduces its rate
+    /// for them too.
     pub fixed_rate: u64,
     /// Whether another one drains a queue.
     pub others_drain: bool,

@@ -21,8 +21,8 @@ const DRAIN_TO: Duration = Duration::from_millis(20);
 const SCALE: f64 = 0.5;
 const FLOOR: f64 = 0.25;
 const TEST_FLOOR: f64 = 0.6;
-/// The share sent in a deep drain, which follows one in vain if this client has several senders: most of what they send may
-/// be sound, which none of them can reduce.
+/// The share sent in a deep drain. It follows a failed drain if this client has several senders: most of what they send may be
+/// sound, which they cannot reduce.
 const DEEP: f64 = 0.35;
 /// A queue that persists for this time plus its own delay is not this flow's, or after [`MAX_TIME_SHRINKING`] if it has
 /// shrunk to less than [`SHRUNK`] of its longest delay.
@@ -142,8 +142,7 @@ impl Drain {
     }
 
     /// Processes the queue delay of a report. `rate` is the estimate, or the desired bitrate if that is lower, in bit/s.
-    /// `loss` is the share of packets lost recently and usually, 0..1, `counts` those of this report. While other senders of this client drain, a shorter queue
-    /// suffices to join them.
+    /// While other senders of this client drain, a shorter queue suffices to join them.
     pub(crate) fn update(
         &mut self,
         now: Instant,

@@ -36,7 +36,7 @@ const LONG_QUEUE: Duration = Duration::from_millis(100);
 const MIN_STRETCH: f64 = 1.3;
 /// The estimate becomes this share of what was delivered while the queue overflowed.
 const OVERFLOW_FACTOR: f64 = 0.8;
-/// While it drains, a sender sends at least this share less of what those without video send.
+/// While it drains, a sender also makes up for at least this share of what the senders without video send.
 const LEAST_FOR_OTHERS: f64 = 0.15;
 /// Share of the estimate that is sent during an interruption.
 const INTERRUPTED_SHARE: f64 = 0.5;

@@ -7,14 +7,15 @@ use super::UplinkFlow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What video needs to be useful, in bit/s.
+/// The lowest useful bitrate of video, in bit/s.
 const LEAST_USEFUL: u64 = 60_000;
-/// What each must have before another one is admitted, in bit/s: the new one's start costs the others something.
+/// The video bitrate that each sender must have before another one is admitted, in bit/s. It is higher than
+/// [`LEAST_USEFUL`], because the others give some of it to the new one.
 const ROOMY: u64 = 90_000;
-/// An uplink is too narrow after this time: estimates fall for a moment at every competitor.
+/// The uplink counts as too narrow only after this time, because an estimate may fall briefly.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// An uplink must have had room for this time before another one is admitted, or for [`PATIENCE`] if it has twice the room.
-/// It is doubled when that was a mistake.
+/// The wait doubles when an admission was a mistake.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(40);
 /// When the uplink becomes too narrow this soon after an admission, that was a mistake.
@@ -30,7 +31,7 @@ const MISTAKE: Duration = Duration::from_secs(10);
 ///        room for `wait`, and it has been refused the longest
 /// ```
 ///
-/// A new sender is admitted, and one always is.
+/// A new sender is admitted. At least one sender is always admitted.
 #[derive(Debug)]
 pub(super) struct VideoAdmission<K> {
     /// The longest refused first. At most as many as there are senders.
@@ -110,7 +111,7 @@ mod tests {
     fn those_with_the_least_are_refused_until_the_rest_is_useful() {
         let (mut admission, mut now) = (VideoAdmission::default(), Instant::now());
         let rates = [10_000, 50_000, 20_000, 40_000, 10_000];
-        assert_eq!(after(&mut admission, &mut now, 1, &rates), [0, 1, 2, 3, 4], "a moment is no matter");
+        assert_eq!(after(&mut admission, &mut now, 1, &rates), [0, 1, 2, 3, 4], "a short dip has no effect");
         assert_eq!(after(&mut admission, &mut now, 1, &rates), [1, 3], "130 kbit/s are enough for two");
         assert_eq!(after(&mut admission, &mut now, 60, &rates), [1], "and 90 for one");
     }
