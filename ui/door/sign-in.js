@@ -18,6 +18,8 @@ export class SignIn extends View {
   #typed = { name: '', secret: '' };
   /** The trouble that was shown last, so that the field gets the focus once. @type {string | null} */
   #trouble = null;
+  /** What the person has to enter before the server is asked. @type {'name' | 'secret' | null} */
+  #missing = null;
 
   /** @param {Door} door */
   constructor(door) {
@@ -58,7 +60,7 @@ export class SignIn extends View {
     go.disabled = waits;
     text(go, waits ? t.signingIn : t.signIn);
     const { trouble } = this.door;
-    const words = trouble ? problem(trouble) : failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : '';
+    const words = this.#missing ? this.#missing === 'name' ? t.nameMissing : t.secretMissing : trouble ? problem(trouble) : failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : '';
     shown(error, words !== '');
     text(error, words);
     if (trouble === this.#trouble) return;
@@ -74,17 +76,10 @@ export class SignIn extends View {
 
   #submit() {
     const name = this.name?.value.trim() ?? '', secret = this.door.needsSecret ? this.secret?.value.trim() ?? '' : '';
-    if (!name) return this.#showProblem(t.nameMissing, this.name);
-    if (this.door.needsSecret && !secret) return this.#showProblem(t.secretMissing, this.secret);
+    this.#missing = !name ? 'name' : this.door.needsSecret && !secret ? 'secret' : null;
+    this.update(state());
+    if (this.#missing) return (this.#missing === 'name' ? this.name : this.secret)?.focus();
     attempt(backend.call('sign_in', { name, secret }));
-  }
-
-  /** @param {string} words @param {HTMLElement | undefined} field */
-  #showProblem(words, field) {
-    if (!this.error) return;
-    shown(this.error, true);
-    text(this.error, words);
-    field?.focus();
   }
 }
 customElements.define('lr-sign-in', SignIn);

@@ -40,6 +40,11 @@ const until = async (what, run) => {
   assert.fail(`${what} did not happen`);
 };
 const seen = (page, selector) => page.$eval(selector, one => one.innerText);
+/** Sends the screens the state that they have. */
+const sendUnchanged = page => page.evaluate(async () => {
+  const { backend } = await import(new URL('../shared/backend.js', document.querySelector('script[type=module]').src));
+  backend.update({});
+});
 const shows = (page, selector, text) => until(text, () => page.$eval(selector, (one, text) => one.checkVisibility() && one.innerText.includes(text), text).catch(() => false));
 const card = id => `lr-card:has([aria-label*="${id}"])`;
 const SOUP = card('김치찌개'), BOOKS = card('Book club');
@@ -50,6 +55,8 @@ for (const language of ['en', 'ko']) {
     assert.equal(await page.evaluate(() => document.activeElement.id), 'sign-in-name');
     await page.keyboard.press('Enter');
     await shows(page, 'lr-sign-in [role=alert]', t.nameMissing);
+    await sendUnchanged(page);
+    assert.equal(await seen(page, 'lr-sign-in [role=alert]'), t.nameMissing, 'news do not hide what is missing');
     await page.type('#sign-in-name', '김민지');
     await page.keyboard.press('Enter');
     await shows(page, 'lr-sign-in [role=alert]', t.secretMissing);

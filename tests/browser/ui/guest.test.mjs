@@ -164,6 +164,11 @@ const until = async (what, run) => {
 };
 const pressed = (page, id) => page.$eval(id, one => one.getAttribute('aria-pressed'));
 const seen = (page, selector) => page.$eval(selector, one => one.innerText);
+/** Sends the screens the state that they have. */
+const sendUnchanged = page => page.evaluate(async () => {
+  const { backend } = await import(new URL('../shared/backend.js', document.querySelector('script[type=module]').src));
+  backend.update({});
+});
 
 for (const language of ['en', 'ko']) {
   test(`a guest without camera and microphone joins with both off, and sees each problem once (${language})`, async () => {
@@ -332,6 +337,22 @@ test('Enter does not join while the name is being composed', async () => {
   await pause(300);
   assert.deepEqual(server.of('join'), []);
   await page.keyboard.press('Enter');
+  await page.waitForSelector('lr-call', { timeout: 20_000 });
+  await end();
+});
+
+test('a guest without a name is asked for it until it is there, whatever else changes', async () => {
+  const { server, page, end } = await guest({ language: 'en', settings: { name: '' } });
+  await press(page, ['#join-here']);
+  await page.waitForSelector('lr-check input[autocomplete=name]');
+  await press(page, ['#join']);
+  const alert = () => page.$eval('lr-check [role=alert]', one => one.checkVisibility() ? one.innerText : '');
+  await until('the words', async () => await alert() === words.en.nameMissing);
+  await sendUnchanged(page);
+  assert.equal(await alert(), words.en.nameMissing);
+  assert.deepEqual(server.of('join'), []);
+  await page.type('lr-check input[autocomplete=name]', 'Gast');
+  await press(page, ['#join']);
   await page.waitForSelector('lr-call', { timeout: 20_000 });
   await end();
 });

@@ -20,6 +20,8 @@ import { View } from '../view.js';
 /** @typedef {import('../navigation.js').Target} Target */
 
 export class CheckScreen extends View {
+  #nameMissing = false;
+
   /** @param {Target} target */
   constructor(target) {
     super();
@@ -77,8 +79,9 @@ export class CheckScreen extends View {
     shown(this.caution, !this.target.known);
     text(/** @type {Node} */ (this.caution.lastChild), t.strangeServer(hostOf(this.target.server ?? '')));
     const trouble = joining && session.kind === 'connecting' ? session.problem : null;
-    shown(this.error, trouble !== null);
-    if (trouble) text(this.error, `${problem(trouble.code, trouble.message)} ${t.tryingAgain}`);
+    const words = trouble ? `${problem(trouble.code, trouble.message)} ${t.tryingAgain}` : this.#nameMissing ? t.nameMissing : '';
+    shown(this.error, words !== '');
+    text(this.error, words);
   }
 
   /** @param {import('../model.d.ts').TableView} table @param {string} zone */
@@ -122,10 +125,9 @@ export class CheckScreen extends View {
     const now = state();
     const { settings } = now;
     const name = this.input ? this.input.value.trim() : settings.name;
-    if (!name) {
-      if (this.error) { shown(this.error, true); text(this.error, t.nameMissing); }
-      return this.input?.focus();
-    }
+    this.#nameMissing = !name;
+    this.update(now);
+    if (!name) return this.input?.focus();
     const { room, server, fingerprint, invite } = this.target;
     const remembered = { ...settings, name, camera_on: this.media.camera, microphone_on: this.media.microphone };
     if (this.input || this.target.known) await attempt(backend.call('save_settings', { settings: remembered }));
