@@ -2,7 +2,7 @@
 
 use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{ErrorCode, MediaState};
-use engine::{AppView, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits};
+use engine::{AppView, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits, VideoOutStats};
 use server::{Config, Server, Tls, Turn};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -132,15 +132,44 @@ async fn the_sent_size_follows_the_displayed_size() {
     ada.sees("Ben").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn data_saver_makes_pictures_small_in_both_directions_and_leaves_sound() {
+    let server = Server::start(config()).await.expect("a server");
+    let video = VideoLimits { width: 640, height: 360, fps: 30 };
+    let [ada, ben] =
+        [("Ada", 440), ("Ben", 600)].map(|(name, hz)| Person::new(Habits { video, ..Habits::new(name, hz) }));
+    ada.enter(&address(&server), "lunch").await;
+    ben.enter(&address(&server), "lunch").await;
+    let (window, _pictures) = ben.engine.frame_feed().expect("a feed");
+    let picture = Picture::Camera(ben.reaches("Ada").await.info.id);
+    window.set_tiles(vec![Tile { stream: 1, picture, width: 800, height: 600, visible: true }]);
+    tokio::join!(sends(&ada, (640, 360)), sends(&ben, (640, 360)));
+
+    ben.tell(Command::SetDataSaver(true)).await;
+    let is_little = |most: u64| move |now: &VideoOutStats| now.size == (320, 180) && now.target <= most;
+    tokio::join!(
+        sends_as("little", &ben, is_little(120_000)),
+        // Ada's client is asked for less than it could send.
+        sends_as("little", &ada, is_little(200_000)),
+    );
+    tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
+    ben.tell(Command::SetDataSaver(false)).await;
+    tokio::join!(sends(&ada, (640, 360)), sends(&ben, (640, 360)));
+}
+
 /// Waits until somebody's camera is sent at this size.
 async fn sends(person: &Person, size: (u32, u32)) {
+    sends_as(&format!("{size:?}"), person, |now| now.size == size).await;
+}
+
+async fn sends_as(what: &str, person: &Person, is: impl Fn(&VideoOutStats) -> bool) {
     let start = Instant::now();
     loop {
         let now = person.engine.stats().await.expect("a running engine").video_out;
-        if now.size == size {
+        if is(&now) {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(120), "{} sends {now:?}", person.name());
+        assert!(start.elapsed() < Duration::from_secs(120), "{} sends {now:?}, not {what}", person.name());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

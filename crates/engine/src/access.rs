@@ -1,8 +1,11 @@
 //! The connections that share this computer's access to the network, and their coordination (`transport::Uplink` and
 //! `transport::Downlink`).
 
+use crate::data_saver;
 use peer::MediaOut;
-use signaling::message::ParticipantId;
+use signaling::message::{ParticipantId, Resolution};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::time::Instant;
 use transport::{Downlink, Uplink, UplinkFlow, UplinkShare};
 
@@ -13,6 +16,9 @@ pub(crate) struct SharedAccess {
     downlink: Downlink<u64>,
     members: Vec<Member>,
     next_number: u64,
+    saves_data: bool,
+    /// The sizes at which the others' cameras are displayed here. `None` without a window.
+    displayed: Option<BTreeMap<ParticipantId, Resolution>>,
 }
 
 /// What a participant is sent.
@@ -31,19 +37,50 @@ struct Member {
     media: MediaOut,
     /// What it was told last.
     share: Option<UplinkShare>,
+    /// Whether they send their screen.
+    shares_screen: bool,
+}
+
+impl Member {
+    /// The most that this participant may send while data is to be saved, in bit/s.
+    fn saving_limit(&self) -> u64 {
+        if self.shares_screen { data_saver::RECEIVED_WITH_SHARE } else { data_saver::RECEIVED }
+    }
 }
 
 impl SharedAccess {
     /// Adds a connection, or replaces the participant's previous one.
     pub(crate) fn add(&mut self, id: &ParticipantId, media: &MediaOut) {
+        let shares_screen = self.members.iter().any(|member| member.id == *id && member.shares_screen);
         self.remove(id);
-        self.members.push(Member { number: self.next_number, id: id.clone(), media: media.clone(), share: None });
+        self.members.push(Member {
+            number: self.next_number,
+            id: id.clone(),
+            media: media.clone(),
+            share: None,
+            shares_screen,
+        });
         self.next_number += 1;
     }
 
     /// Removes a participant's connection.
     pub(crate) fn remove(&mut self, id: &ParticipantId) {
         self.members.retain(|member| member.id != *id);
+    }
+
+    /// A participant sends their screen, or no longer.
+    pub(crate) fn set_shares_screen(&mut self, id: &ParticipantId, on: bool) {
+        self.members.iter_mut().filter(|member| member.id == *id).for_each(|member| member.shares_screen = on);
+    }
+
+    /// Sets the sizes at which the others' cameras are displayed here.
+    pub(crate) fn set_displayed(&mut self, sizes: BTreeMap<ParticipantId, Resolution>) {
+        self.displayed = Some(sizes);
+    }
+
+    /// Limits what the others send to little, or not.
+    pub(crate) fn set_data_saver(&mut self, on: bool) {
+        self.saves_data = on;
     }
 
     /// Whether the uplink is too narrow to send video to this participant too.
@@ -57,9 +94,14 @@ impl SharedAccess {
         if !self.downlink.is_due(now) {
             return;
         }
-        let flows: Vec<_> = self.members.iter().map(|member| (member.number, member.media.downlink_flow())).collect();
+        let mut members: Vec<&Member> = self.members.iter().collect();
+        members.sort_by_key(|member| Reverse(importance(member, self.displayed.as_ref())));
+        let flows: Vec<_> = members.iter().map(|member| (member.number, member.media.downlink_flow())).collect();
         let limits = self.downlink.coordinate(now, &flows).into_iter().flatten();
-        self.members.iter().zip(limits).for_each(|(member, limit)| member.media.set_downlink_limit(limit));
+        for (member, limit) in members.iter().zip(limits) {
+            let saving = self.saves_data.then(|| member.saving_limit());
+            member.media.set_downlink_limit(limit.into_iter().chain(saving).min());
+        }
     }
 
     /// Coordinates the connections. `sending` tells whether a participant is sent video now.
@@ -76,4 +118,12 @@ impl SharedAccess {
             }
         }
     }
+}
+
+/// How much a participant's video matters here: a screen before faces, and large faces before small ones. Those who have
+/// their cameras off are not displayed, and need no room. Members of the same importance keep their order.
+fn importance(member: &Member, displayed: Option<&BTreeMap<ParticipantId, Resolution>>) -> (bool, u64) {
+    let area = |size: &Resolution| u64::from(size.max_width) * u64::from(size.max_height);
+    let area = displayed.map_or(u64::MAX, |sizes| sizes.get(&member.id).map_or(0, area));
+    (member.shares_screen, area)
 }

@@ -153,6 +153,9 @@ pub enum Command {
     /// Uses only relayed paths for new connections, so that other people do not see this device's addresses. Existing
     /// connections stay.
     SetRelayOnly(bool),
+    /// Uses little data: cameras are sent and received small, at a low frame rate or bitrate. Sound and shared screens are
+    /// as usual. At the start this is off.
+    SetDataSaver(bool),
     /// Ask everybody in the call what their networks let through. Their answers appear in the view.
     CheckOthers,
     /// Keeps a session with this server outside of calls, under this name. The view then shows the server's board.

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(crate) struct DisplayedSizes {
     feeds: BTreeMap<u64, BTreeMap<ParticipantId, Resolution>>,
+    /// No camera is reported larger.
+    limit: Option<Resolution>,
 }
 
 impl DisplayedSizes {
@@ -19,9 +21,20 @@ impl DisplayedSizes {
             Some(tiles) => drop(self.feeds.insert(feed, cameras(&tiles))),
             None => drop(self.feeds.remove(&feed)),
         }
+        self.all()
+    }
+
+    /// Sets a limit for all cameras, or none. Returns the same as [`DisplayedSizes::set`].
+    pub(crate) fn set_limit(&mut self, limit: Option<Resolution>) -> Option<BTreeMap<ParticipantId, Resolution>> {
+        self.limit = limit;
+        self.all()
+    }
+
+    fn all(&self) -> Option<BTreeMap<ParticipantId, Resolution>> {
         let mut all = BTreeMap::new();
         for (id, size) in self.feeds.values().flatten() {
-            all.entry(id.clone()).and_modify(|most| *most = larger(*most, *size)).or_insert(*size);
+            let size = self.limit.map_or(*size, |limit| smaller(*size, limit));
+            all.entry(id.clone()).and_modify(|most| *most = larger(*most, size)).or_insert(size);
         }
         (!self.feeds.is_empty()).then_some(all)
     }
@@ -43,6 +56,10 @@ fn cameras(tiles: &[Tile]) -> BTreeMap<ParticipantId, Resolution> {
 
 fn larger(a: Resolution, b: Resolution) -> Resolution {
     Resolution { max_width: a.max_width.max(b.max_width), max_height: a.max_height.max(b.max_height) }
+}
+
+fn smaller(a: Resolution, b: Resolution) -> Resolution {
+    Resolution { max_width: a.max_width.min(b.max_width), max_height: a.max_height.min(b.max_height) }
 }
 
 #[cfg(test)]
@@ -70,6 +87,17 @@ mod tests {
         assert_eq!(all, BTreeMap::from([(id("a"), size(100, 60)), (id("b"), Resolution::NONE)]));
         let all = displayed.set(2, Some(vec![tile("a", 80, 90, true)])).expect("two windows");
         assert_eq!(all[&id("a")], size(100, 90));
+    }
+
+    #[test]
+    fn no_camera_is_larger_than_the_limit_and_hidden_ones_stay_hidden() {
+        let mut displayed = DisplayedSizes::default();
+        assert_eq!(displayed.set_limit(Some(size(320, 180))), None, "there is no window yet");
+        let tiles = vec![tile("a", 640, 100, true), tile("b", 200, 100, false)];
+        let all = displayed.set(1, Some(tiles)).expect("a window");
+        assert_eq!(all, BTreeMap::from([(id("a"), size(320, 100)), (id("b"), Resolution::NONE)]));
+        let all = displayed.set_limit(None).expect("a window");
+        assert_eq!(all[&id("a")], size(640, 100));
     }
 
     #[test]

@@ -286,7 +286,11 @@ impl Driver {
             Request::Picture(picture, answer) => {
                 let _ = answer.send(self.picture(&picture)); // the receiver may be dropped
             }
-            Request::Tiles(feed, tiles) => self.session.handle_tiles(now, feed, tiles),
+            Request::Tiles(feed, tiles) => {
+                if let Some(sizes) = self.session.handle_tiles(now, feed, tiles) {
+                    self.peers.set_displayed(sizes);
+                }
+            }
             Request::Stats(answer) => self.peers.stats(answer),
             Request::Board(request, answer) => {
                 self.board.request(now, &mut self.session.signalling, request, answer);
@@ -339,6 +343,10 @@ impl Driver {
             Command::TestSound => self.devices.test_sound(now),
             Command::SetProcessing(config) => self.devices.set_processing(config),
             Command::SetRelayOnly(on) => self.peers.set_relay_only(on),
+            Command::SetDataSaver(on) => {
+                self.peers.set_data_saver(on);
+                self.session.set_data_saver(now, on);
+            }
             Command::Transfer { id, action } => self.files.send(Control::Act { id, action }),
             Command::SetDownloads(folder) => self.files.send(Control::SetFolder(folder)),
             Command::RefreshDevices => {} // handled in `run`

@@ -17,6 +17,7 @@ mod check;
 mod chime;
 mod codec_choice;
 mod config;
+mod data_saver;
 mod displayed;
 mod driver;
 mod encode_load;

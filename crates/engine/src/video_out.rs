@@ -4,6 +4,7 @@ mod subscriber;
 
 use crate::access::{Sending, SharedAccess};
 use crate::codec_choice::CodecChoice;
+use crate::data_saver;
 use crate::encode_load::EncodeLoad;
 use crate::ladder::{self, RecentPeak, Size};
 use crate::slowness::Slowness;
@@ -13,6 +14,7 @@ use media::frame::{FramePool, Rotation, VideoFrame};
 use media::slot::{FrameSlot, Wait};
 use peer::MediaOut;
 use signaling::message::{ParticipantId, Resolution};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -68,6 +70,12 @@ pub(crate) enum Control {
     Resolution(ParticipantId, Resolution),
     /// Removes a participant.
     Remove(ParticipantId),
+    /// A participant sends their screen, or no longer.
+    ReceivesShare(ParticipantId, bool),
+    /// The sizes at which the others' cameras are displayed here.
+    Displayed(BTreeMap<ParticipantId, Resolution>),
+    /// Sends and receives little video, or as much as is useful.
+    DataSaver(bool),
 }
 
 /// Statistics of encoding, counted from the start.
@@ -111,6 +119,7 @@ impl VideoOut {
             inbox,
             counters: counters.clone(),
             limits,
+            saves_data: false,
             subscribers: vec![],
             encodings: vec![],
             pool: FramePool::new(),
@@ -154,6 +163,7 @@ struct Worker {
     inbox: Receiver<Control>,
     counters: Arc<Counters>,
     limits: VideoLimits,
+    saves_data: bool,
     subscribers: Vec<Subscriber>,
     encodings: Vec<Encoding>,
     pool: FramePool,
@@ -253,7 +263,17 @@ impl Worker {
                 self.access.remove(&id);
                 self.subscribers.retain(|s| s.id != id);
             }
+            Control::Displayed(sizes) => self.access.set_displayed(sizes),
+            Control::ReceivesShare(id, on) => self.access.set_shares_screen(&id, on),
+            Control::DataSaver(on) => {
+                self.saves_data = on;
+                self.access.set_data_saver(on);
+            }
         }
+    }
+
+    fn limits(&self) -> VideoLimits {
+        if self.saves_data { data_saver::limits(self.limits) } else { self.limits }
     }
 
     /// Encodes a keyframe while ICE and DTLS are still in progress. The encoding produces no more frames until it has a
@@ -267,7 +287,7 @@ impl Worker {
         let target = media.camera_bitrate();
         let top = ladder::covering(view.source, most, true);
         let size = ladder::choose(view.source, top, target, None, true);
-        let bitrate = target.min(ladder::most_useful(size, view.fps));
+        let bitrate = target.min(view.most_useful(size));
         let conditions = view.conditions(size, target, media);
         let Some(codec) = CodecChoice::default().choose(frame.time, &media.video_codecs(), conditions) else { return };
         self.encodings = vec![Encoding::new(EncodingKey { codec, size }, bitrate)];
@@ -314,7 +334,7 @@ impl Worker {
         for n in 0..self.encodings.len() {
             self.encode(n, &frame);
         }
-        self.load.add(started, started.elapsed(), Duration::from_secs(1) / self.limits.fps.max(1));
+        self.load.add(started, started.elapsed(), Duration::from_secs(1) / self.limits().fps.max(1));
     }
 
     /// Passes the subscribers' keyframe requests on to their encodings. A subscriber without an encoding starts with a
@@ -330,7 +350,7 @@ impl Worker {
 
     /// Limits the frame rate: returns true if a frame arrives well before it is due.
     fn too_soon(&mut self, time: Instant) -> bool {
-        let period = Duration::from_secs(1) / self.limits.fps.max(1);
+        let period = Duration::from_secs(1) / self.limits().fps.max(1);
         if self.last.is_some_and(|last| time.saturating_duration_since(last) < period.mul_f64(0.75)) {
             return true;
         }
@@ -345,9 +365,11 @@ impl Worker {
     }
 
     fn view(&self, frame: &VideoFrame) -> View {
+        let limits = self.limits();
         View {
-            source: ladder::fit(frame.width(), frame.height(), self.limits.width, self.limits.height),
-            fps: self.limits.fps,
+            source: ladder::fit(frame.width(), frame.height(), limits.width, limits.height),
+            fps: limits.fps,
+            saves_data: self.saves_data,
             alone: self.subscribers.iter().filter(|s| s.looks()).count() <= 1,
             ours: self.subscribers.iter().filter(|s| s.looks()).all(|s| s.media.repairs()),
             reductions: self.load.reductions(),
@@ -376,7 +398,7 @@ impl Worker {
         self.encodings.retain(|e| bitrates.iter().any(|(k, _)| *k == e.key));
         for (key, bitrate) in &bitrates {
             match self.encodings.iter_mut().find(|e| e.key == *key) {
-                Some(encoding) => encoding.set_bitrate(*bitrate, self.limits.fps),
+                Some(encoding) => encoding.set_bitrate(*bitrate, view.fps),
                 None => self.encodings.push(Encoding::new(*key, *bitrate)),
             }
         }
@@ -384,6 +406,7 @@ impl Worker {
     }
 
     fn encode(&mut self, n: usize, frame: &VideoFrame) {
+        let fps = self.limits().fps;
         let encoding = &mut self.encodings[n];
         let subscribers: Vec<_> = self.subscribers.iter().filter(|s| s.encoding == Some(encoding.key)).collect();
         let now = Instant::now();
@@ -396,7 +419,7 @@ impl Worker {
             false => codecs::pixels::scale(frame, width, height, &self.pool),
         };
         let keyframe = encoding.take_keyframe(now, subscribers.len());
-        let Some(encoder) = encoding.encoder(self.limits.fps) else { return };
+        let Some(encoder) = encoding.encoder(fps) else { return };
         let encoded = encoder.encode(&scaled, keyframe);
         self.counters.encode_us.fetch_add(now.elapsed().as_micros() as u64, Relaxed);
         match encoded {

@@ -2,13 +2,15 @@
 
 use crate::check::Checked;
 use crate::config::{JoinRequest, ServerAddress};
+use crate::data_saver;
 use crate::displayed::DisplayedSizes;
 use crate::signal::{FromSocket, Signalling};
 use crate::view::{Problem, SessionView, Tile};
 use call::{Call, CallView, ChatLine, Command, Input, Output, SendOutcome, Signal};
 use signaling::connection_report::ConnectionReport;
-use signaling::message::{ClientMessage, MediaState, ParticipantId};
+use signaling::message::{ClientMessage, MediaState, ParticipantId, Resolution};
 use signaling::session::SendError;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -123,9 +125,21 @@ impl CallSession {
         taken.map_err(|why| Problem { code: why.code().into(), message: why.to_string(), device: None })
     }
 
-    /// Takes the tiles of a window, or the end of its feed.
-    pub(crate) fn handle_tiles(&mut self, now: Instant, feed: u64, tiles: Option<Vec<Tile>>) {
-        if let Some(sizes) = self.displayed.set(feed, tiles) {
+    /// Takes the tiles of a window, or the end of its feed. Returns the sizes of the cameras, unless there is no window.
+    pub(crate) fn handle_tiles(
+        &mut self,
+        now: Instant,
+        feed: u64,
+        tiles: Option<Vec<Tile>>,
+    ) -> Option<BTreeMap<ParticipantId, Resolution>> {
+        let sizes = self.displayed.set(feed, tiles)?;
+        self.handle_command(now, Command::Show(sizes.clone()));
+        Some(sizes)
+    }
+
+    /// Asks for small pictures, or for those that fit the tiles.
+    pub(crate) fn set_data_saver(&mut self, now: Instant, on: bool) {
+        if let Some(sizes) = self.displayed.set_limit(on.then_some(data_saver::SIZE)) {
             self.handle_command(now, Command::Show(sizes));
         }
     }

@@ -14,7 +14,7 @@ use peer::{
     TrackKind,
 };
 use signaling::message::{self, IceCandidate, ParticipantId, Resolution};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -103,6 +103,16 @@ impl Peers {
     pub(crate) fn set_relay_only(&mut self, on: bool) {
         self.settings.relay_only = on;
         self.set_problem(None);
+    }
+
+    /// The sizes at which cameras are displayed: the largest ones come first where there is no room for all.
+    pub(crate) fn set_displayed(&self, sizes: BTreeMap<ParticipantId, Resolution>) {
+        self.video.send(video_out::Control::Displayed(sizes));
+    }
+
+    /// Sends and receives little video, or as much as is useful.
+    pub(crate) fn set_data_saver(&self, on: bool) {
+        self.video.send(video_out::Control::DataSaver(on));
     }
 
     fn set_problem(&mut self, problem: Option<Problem>) {
@@ -408,6 +418,7 @@ impl Peers {
             participant.video.end_screen();
         }
         participant.screen = line;
+        self.video.send(video_out::Control::ReceivesShare(id.clone(), participant.screen.is_some()));
         self.sharing_changed = true;
     }
 

@@ -3,6 +3,7 @@
 use super::{EncodingKey, LEAST_FOR_VIDEO};
 use crate::access::Sending;
 use crate::codec_choice::{CodecChoice, Conditions};
+use crate::data_saver;
 use crate::ladder::{self, RecentPeak, Size};
 use crate::slowness::Slowness;
 use peer::MediaOut;
@@ -51,12 +52,12 @@ impl Subscriber {
         let steady_target = self.steady_target.add(now, target);
         let top = ladder::covering(view.source, self.most, view.alone);
         let top = ladder::reduced(view.source, top, view.reductions, view.alone);
-        self.media.set_desired_bitrate(ladder::most_useful(top, view.fps) + sound);
+        self.media.set_desired_bitrate(view.most_useful(top) + sound);
         let before = self.encoding.map(|encoding| encoding.size);
         let size = ladder::choose(view.source, top, steady_target, before, view.alone);
         let codec = self.codec.choose(now, &accepted, view.conditions(size, steady_target, &self.media))?;
         // Below the floor, the pacer's queue grows, and frames are skipped instead.
-        let bitrate = target.max(ladder::floor(size)).min(ladder::most_useful(size, view.fps));
+        let bitrate = target.max(ladder::floor(size)).min(view.most_useful(size));
         (steady_target >= LEAST_FOR_VIDEO).then_some((EncodingKey { codec, size }, bitrate))
     }
 
@@ -74,7 +75,7 @@ impl Subscriber {
             return (key, bitrate);
         }
         let size = ladder::reduced(view.source, key.size, 1, view.alone);
-        (EncodingKey { size, ..key }, bitrate.min(ladder::most_useful(size, view.fps)))
+        (EncodingKey { size, ..key }, bitrate.min(view.most_useful(size)))
     }
 }
 
@@ -84,6 +85,7 @@ pub(super) struct View {
     /// The camera's size, within the limits.
     pub(super) source: Size,
     pub(super) fps: u32,
+    pub(super) saves_data: bool,
     /// Whether only one subscriber looks.
     pub(super) alone: bool,
     /// Whether all that look are our clients, so that they share encoders.
@@ -93,10 +95,16 @@ pub(super) struct View {
 }
 
 impl View {
+    /// The rate above which this size is not sent, bit/s.
+    pub(super) fn most_useful(self, size: Size) -> u64 {
+        let useful = ladder::most_useful(size, self.fps);
+        if self.saves_data { useful.min(data_saver::CAMERA) } else { useful }
+    }
+
     pub(super) fn conditions(self, size: Size, target: u64, media: &MediaOut) -> Conditions {
         Conditions {
             target,
-            most_useful: ladder::most_useful(size, self.fps),
+            most_useful: self.most_useful(size),
             alone: self.alone,
             overloaded: self.reductions > 0,
             ours: self.ours && media.repairs(),
