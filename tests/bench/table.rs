@@ -22,6 +22,8 @@ const LOSSY: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Not measured: the time after a change of the lines.
 const SETTLING: Duration = Duration::from_secs(15);
+/// The time between two people who sit down.
+const BETWEEN_SEATS: Duration = Duration::from_secs(3);
 const ONE_WAY: Duration = Duration::from_millis(10);
 /// As deep as the queue of a usual access line.
 const QUEUE: Duration = Duration::from_millis(200);
@@ -99,11 +101,10 @@ fn main() {
     let mut clients: Vec<Client> =
         (0..NAMES.len()).map(|n| start(n, [client, media, size], &internet, &lines)).collect();
     wait_for(&reported, &["ready"; NAMES.len()]);
-    for client in &mut clients {
-        writeln!(client.input, "join").expect("the client runs");
-        std::thread::sleep(Duration::from_millis(500));
+    for (others, client) in clients.iter_mut().enumerate() {
+        sit_down(client, NAMES[others], others, &reported);
+        follow(&reported, BETWEEN_SEATS);
     }
-    wait_for(&reported, &["first_frame"; NAMES.len() * (NAMES.len() - 1)]);
     let seconds = Duration::from_secs(seconds.parse().expect("seconds"));
     for Situation { name, lines } in SITUATIONS {
         clients.iter().enumerate().for_each(|(n, client)| client.line.change(lines(n)));
@@ -143,6 +144,29 @@ fn start(n: usize, [program, media, size]: [&String; 3], internet: &Network, lin
         }
     });
     Client { process: Ended(child), input, line }
+}
+
+/// Lets a client join where so many others sit, and waits until all have seen each other. Reports the time from the
+/// click to the last of the newcomer's first frames.
+fn sit_down(client: &mut Client, name: &str, others: usize, reported: &Receiver<Value>) {
+    let click = Instant::now();
+    writeln!(client.input, "join").expect("the client runs");
+    let (mut own, mut theirs, mut last) = (0, 0, None);
+    while own < others || theirs < others {
+        let left = PATIENCE.saturating_sub(click.elapsed());
+        let line =
+            reported.recv_timeout(left).unwrap_or_else(|_| panic!("{name} and the others do not see each other"));
+        println!("{line}");
+        if line["line"]["name"] != "first_frame" {
+            continue;
+        }
+        if line["from"] == name {
+            (own, last) = (own + 1, Some(click.elapsed().as_secs_f64() * 1000.0));
+        } else {
+            theirs += 1;
+        }
+    }
+    println!("{}", json!({"others": others, "last_first_frame_ms": last}));
 }
 
 /// Waits until the clients have reported these events in any order.

@@ -40,12 +40,30 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let mut bench = command::program(program("table-bench"));
     bench.args([program("lunchroom-cli"), program("lunchroom-server"), media]);
     bench.args([options.text("size"), options.text("seconds")]);
-    let situations = follow(&Process::start(&mut bench)?, options.number("seconds")?)?;
+    let (seats, situations) = follow(&Process::start(&mut bench)?, options.number("seconds")?)?;
+    println!("\nfrom the click to the last of the newcomer's first frames\n{}", table(&rows_of(&seats)));
     for situation in &situations {
         println!("\n{}\n{}", situation.name, table(&situation.rows()));
     }
     let situations: Vec<Value> = situations.iter().map(Situation::json).collect();
-    keep(workspace, "table", &json!({"options": arguments, "situations": situations}))
+    let seats: Vec<Value> = seats.iter().map(|seat| json!({"others": seat.others, "ms": seat.ms})).collect();
+    keep(workspace, "table", &json!({"options": arguments, "seats": seats, "situations": situations}))
+}
+
+/// How long it took until a newcomer saw all others.
+struct Seat {
+    others: u64,
+    ms: f64,
+}
+
+/// The times, and their ratios to that with one other person.
+fn rows_of(seats: &[Seat]) -> Vec<Vec<String>> {
+    let alone = seats.iter().find(|seat| seat.others == 1).map(|seat| seat.ms);
+    let headings = ["others", "ms", "ratio"].map(str::to_owned).to_vec();
+    let row = |seat: &Seat| {
+        vec![seat.others.to_string(), figure(Some(seat.ms), 0), figure(alone.map(|alone| seat.ms / alone), 2)]
+    };
+    std::iter::once(headings).chain(seats.iter().map(row)).collect()
 }
 
 /// The figures of everybody in one situation.
@@ -66,15 +84,18 @@ struct Person {
     kbps: [f64; 2],
 }
 
-/// Reads the benchmark's lines until it ends. A situation is complete with its end mark.
-fn follow(bench: &Process, seconds: u64) -> Result<Vec<Situation>> {
-    let (mut shown, mut situations, mut started) = (Shown::new(), vec![], None);
+/// Reads the benchmark's lines until it ends: how long it took to see so many others, and the situations. A situation is
+/// complete with its end mark.
+fn follow(bench: &Process, seconds: u64) -> Result<(Vec<Seat>, Vec<Situation>)> {
+    let (mut shown, mut seats, mut situations, mut started) = (Shown::new(), vec![], vec![], None);
     while let Some(line) = bench.line_until(Instant::now() + SILENCE + Duration::from_secs(seconds)) {
         let Ok(said) = serde_json::from_str::<Value>(&line.text) else { continue };
         if let Some(receiver) = said["from"].as_str() {
             let sender = said["line"]["from"].as_str().unwrap_or_default();
             let records = shown.entry((receiver.to_owned(), sender.to_owned())).or_default();
             records.add(&said["line"].to_string());
+        } else if let (Some(others), Some(ms)) = (said["others"].as_u64(), said["last_first_frame_ms"].as_f64()) {
+            seats.push(Seat { others, ms });
         } else if said["mark"] == "start" {
             started = Some((said.clone(), processor_seconds(&said)));
         } else if said["mark"] == "end" {
@@ -85,7 +106,7 @@ fn follow(bench: &Process, seconds: u64) -> Result<Vec<Situation>> {
     if situations.is_empty() {
         bail!("the benchmark ended too early, see above");
     }
-    Ok(situations)
+    Ok((seats, situations))
 }
 
 /// The processor time that each client has used, in seconds.

@@ -10,6 +10,7 @@ mod counters;
 mod echo;
 mod ends;
 mod figures;
+mod files;
 mod group;
 mod material;
 mod network;
@@ -43,6 +44,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "board", about: board::ABOUT, run: board::run },
     Bench { name: "call", about: call::ABOUT, run: call::run },
     Bench { name: "echo", about: echo::ABOUT, run: echo::run },
+    Bench { name: "files", about: files::ABOUT, run: files::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
     Bench { name: "table", about: group::ABOUT, run: group::run },
