@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Connect to others only over this machine's loopback, for tests.
     #[arg(long)]
     pub(crate) loopback: bool,
+    /// Start without the window, in the tray. It opens when the app is started another time.
+    #[arg(long)]
+    pub(crate) hidden: bool,
     /// Do not open the socket for pictures. The window then requests each picture.
     #[arg(long)]
     pub(crate) no_frame_socket: bool,
@@ -41,10 +44,10 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Returns the link that a second start was given. Anybody on this machine can start one with any arguments.
-    /// Arguments that are not understood are ignored, and the start only shows the window.
-    pub(crate) fn link_of(argv: Vec<String>) -> Option<String> {
-        Args::try_parse_from(argv).ok().and_then(|args| args.link)
+    /// Returns the link that a second start was given, and whether it is to show the window. Anybody on this machine can
+    /// start one with any arguments. Arguments that are not understood are ignored, and the start only shows the window.
+    pub(crate) fn of_second_start(argv: Vec<String>) -> (Option<String>, bool) {
+        Args::try_parse_from(argv).map_or((None, true), |args| (args.link, !args.hidden))
     }
 }
 
@@ -77,13 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn a_second_start_can_only_pass_a_link() {
-        let argv = |words: &[&str]| Args::link_of(words.iter().map(|w| (*w).to_owned()).collect());
-        assert_eq!(
-            argv(&["x", "lunchroom://join/a?server=wss://h"]).as_deref(),
-            Some("lunchroom://join/a?server=wss://h")
-        );
-        assert_eq!(argv(&["x", "--nonsense", "y"]), None);
-        assert_eq!(argv(&[]), None);
+    fn a_second_start_can_only_pass_a_link_and_show_the_window() {
+        let argv = |words: &[&str]| Args::of_second_start(words.iter().map(|w| (*w).to_owned()).collect());
+        let link = "lunchroom://join/a?server=wss://h";
+        assert_eq!(argv(&["x", link]), (Some(link.to_owned()), true));
+        assert_eq!(argv(&["x", "--nonsense", "y"]), (None, true));
+        assert_eq!(argv(&[]), (None, true));
+        assert_eq!(argv(&["x", "--hidden"]), (None, false), "the login of a person whose app runs already");
     }
 }

@@ -11,7 +11,8 @@ use crate::frames::FrameSocket;
 use crate::host::Hosted;
 use crate::settings::SettingsFile;
 use crate::state::{
-    AppState, AppUpdate, CommandError, FrameAccess, Join, KnownPerson, KnownServer, Noise, PendingLink, Settings, You,
+    Abilities, AppState, AppUpdate, CommandError, FrameAccess, Join, KnownPerson, KnownServer, Noise, PendingLink,
+    Settings, You,
 };
 use engine::signaling::identity::{DeviceKey, PublicKey};
 use engine::signaling::link::Link;
@@ -118,6 +119,7 @@ pub(crate) struct Opening {
     pub(crate) settings: SettingsFile,
     pub(crate) problems: Vec<Problem>,
     pub(crate) frames: Option<FrameSocket>,
+    pub(crate) abilities: Abilities,
 }
 
 struct Desk {
@@ -146,19 +148,20 @@ struct Desk {
     /// Files that were dropped on the window.
     dropped: Vec<PathBuf>,
     frames: Option<FrameAccess>,
+    abilities: Abilities,
     window: Option<Channel<AppUpdate>>,
     shown: watch::Sender<AppState>,
 }
 
 /// Starts the desk on the current tokio runtime.
 pub(crate) fn start(opening: Opening) -> DeskHandle {
-    let Opening { args, folders, engine, key, settings, problems, frames } = opening;
+    let Opening { args, folders, engine, key, settings, problems, frames, abilities } = opening;
     let launch_server = args.server.as_ref().map(|url| known(&address::plain(url), None));
     let frames = frames.map(|FrameSocket { url, token }| FrameAccess { url, token });
     let view = engine.view();
     let launch_devices = args.camera.is_some() || args.microphone.is_some() || args.speaker.is_some();
     let first = view.borrow().clone();
-    let (shown, watched) = watch::channel(nothing(&first, frames.clone()));
+    let (shown, watched) = watch::channel(nothing(&first, frames.clone(), abilities));
     let desk = Desk {
         engine,
         view,
@@ -177,6 +180,7 @@ pub(crate) fn start(opening: Opening) -> DeskHandle {
         reminders_from: 0,
         dropped: vec![],
         frames,
+        abilities,
         window: None,
         shown,
     };
@@ -190,6 +194,7 @@ impl Desk {
         self.tell_engine(Command::SetProcessing(processing(self.settings.get()))).await;
         self.tell_engine(Command::SetListens(self.settings.get().listen_while_muted)).await;
         self.tell_engine(Command::SetVolumes(self.settings.get().volumes.clone())).await;
+        self.tell_engine(Command::SetDataSaver(self.settings.get().data_saver)).await;
         loop {
             self.show();
             tokio::select! {
@@ -217,6 +222,7 @@ impl Desk {
     async fn handle(&mut self, ask: Ask) {
         match ask {
             Ask::Subscribe(window) => {
+                tracing::debug!("the page subscribes");
                 let _ = window.send(AppUpdate::whole(&self.state())); // a window that is gone subscribes again
                 self.window = Some(window);
             }
@@ -287,6 +293,7 @@ impl Desk {
         settings.tidy_volumes();
         self.passing_chosen = passing::forget(&mut settings, &self.passing_servers(), self.settings.get().server);
         let old = self.settings.get().clone();
+        let autostart = self.set_autostart(&mut settings, old.autostart);
         let kept = self.keep(settings);
         let new = self.settings.get().clone();
         if processing(&new) != processing(&old) {
@@ -301,10 +308,28 @@ impl Desk {
         if new.relay_only != old.relay_only {
             self.tell_engine(Command::SetRelayOnly(new.relay_only)).await;
         }
+        if new.data_saver != old.data_saver {
+            self.tell_engine(Command::SetDataSaver(new.data_saver)).await;
+        }
         if new.devices != old.devices {
             self.tell_engine(Command::SelectDevices(new.devices)).await;
         }
-        kept
+        kept.and(autostart)
+    }
+
+    /// Makes the system start the app or not. The setting stays as it was if that fails.
+    fn set_autostart(&self, settings: &mut Settings, was_on: bool) -> Answer {
+        if settings.autostart == was_on {
+            return Ok(());
+        }
+        let set = match self.abilities.autostart {
+            true => self.folders.autostart.set(settings.autostart).map_err(|error| error.to_string()),
+            false => Err("a profile does not start by itself".into()),
+        };
+        if set.is_err() {
+            settings.autostart = was_on;
+        }
+        set.map_err(|error| fault("autostart_failed", &error))
     }
 
     async fn select(&mut self, choice: DeviceChoice) -> Answer {
@@ -454,6 +479,7 @@ impl Desk {
             sharing: view.sharing,
             board: view.board,
             frames: self.frames.clone(),
+            abilities: self.abilities,
             version: env!("CARGO_PKG_VERSION").into(),
         }
     }
@@ -481,7 +507,7 @@ pub(crate) fn processing(settings: &Settings) -> ApmConfig {
     ApmConfig { noise, gain: !settings.music, ..ApmConfig::default() }
 }
 
-fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
+fn nothing(view: &AppView, frames: Option<FrameAccess>, abilities: Abilities) -> AppState {
     AppState {
         session: view.session.clone(),
         call: view.call.clone(),
@@ -505,6 +531,7 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>) -> AppState {
         board: None,
         reminders: vec![],
         frames,
+        abilities,
         version: env!("CARGO_PKG_VERSION").into(),
     }
 }

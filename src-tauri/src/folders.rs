@@ -1,5 +1,6 @@
 //! The folders and files of the app on this machine.
 
+use crate::autostart::Autostart;
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, Manager};
 
@@ -14,6 +15,8 @@ pub(crate) struct Folders {
     pub(crate) log: PathBuf,
     /// Where people look for files that they saved.
     pub(crate) downloads: PathBuf,
+    /// The entry for the system's start of the app.
+    pub(crate) autostart: Autostart,
 }
 
 impl Folders {
@@ -25,7 +28,9 @@ impl Folders {
         // On Windows, the configuration folder may follow its owner to other machines. The key and the chosen devices are
         // those of one machine.
         let config = if cfg!(windows) { data.clone() } else { path.app_config_dir()? };
-        Ok(Folders { config, server: data.join("server"), log: path.app_log_dir()?, downloads })
+        let autostart =
+            Autostart { folder: path.config_dir()?.join("autostart"), name: app.config().identifier.clone() };
+        Ok(Folders { config, server: data.join("server"), log: path.app_log_dir()?, downloads, autostart })
     }
 }
 

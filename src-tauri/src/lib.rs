@@ -9,6 +9,7 @@
 
 mod address;
 mod args;
+mod autostart;
 mod awake;
 mod calendar;
 mod clipboard;
@@ -19,6 +20,8 @@ mod exit;
 mod figures;
 mod folders;
 mod frames;
+mod geometry;
+mod global_keys;
 mod host;
 mod key;
 mod logging;
@@ -32,13 +35,16 @@ mod window;
 mod words;
 
 use args::Args;
+use autostart::Autostart;
 use clap::Parser as _;
 use desk::{Ask, DeskHandle, Opening};
 use engine::media::encoded::VideoCodec;
-use engine::{Command, DeviceChoice, Engine, EngineConfig, MicrophoneOptions};
+use engine::{Command, DeviceChoice, Engine, EngineConfig, MicrophoneOptions, Problem};
 use folders::Folders;
 use frames::{Fallback, FrameSocket};
+use geometry::Remembered;
 use settings::SettingsFile;
+use state::{Abilities, Settings};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -179,11 +185,17 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
         log.try_send(guard)?;
     }
     tracing::info!("lunchroom {} starts", env!("CARGO_PKG_VERSION"));
-    let (settings, settings_problem) = SettingsFile::open(&folders.config);
+    let (mut settings, settings_problem) = SettingsFile::open(&folders.config);
+    let abilities = Abilities {
+        tray: tray::is_possible(),
+        autostart: args.profile.is_none(),
+        global_keys: global_keys::are_possible(),
+    };
+    let autostart_problem = if abilities.autostart { follow_system(&folders.autostart, &mut settings) } else { None };
     let (key, key_problem) = key::device_key(&folders.config);
     let origin = window::origin(app);
     let config = engine_config(&args, &settings, key.clone());
-    let (link, profile) = (args.link.clone(), args.profile.clone());
+    let (link, profile, hidden) = (args.link.clone(), args.profile.clone(), args.hidden);
     let (engine, desk, fallback) = tauri::async_runtime::block_on(async {
         let engine = Arc::new(Engine::start(config)?);
         engine.command(Command::SetDownloads(folders.downloads.clone())).await?;
@@ -191,27 +203,45 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
             true => None,
             false => frame_socket(engine.clone(), origin).await,
         };
-        let problems = settings_problem.into_iter().chain(key_problem).collect();
-        let opening =
-            Opening { args, folders: folders.clone(), engine: engine.clone(), key, settings, problems, frames };
+        let problems = settings_problem.into_iter().chain(key_problem).chain(autostart_problem).collect();
+        let opening = Opening {
+            args,
+            folders: folders.clone(),
+            engine: engine.clone(),
+            key,
+            settings,
+            problems,
+            frames,
+            abilities,
+        };
         let (desk, fallback) = (desk::start(opening), Fallback::start(engine.clone()));
         Ok::<_, engine::EngineError>((engine, desk, fallback))
     })?;
+    let remembered = Remembered::open(&folders.config);
     app.manage(engine);
     app.manage(desk);
     app.manage(fallback);
     app.manage(folders);
     app.manage(clipboard::Clipboard::default());
     app.manage(window::Small::default());
+    app.manage(remembered);
     register_links(app, profile.as_deref());
     if let Some(link) = link {
         open_link(app.handle(), link);
     }
     awake::follow(app.handle());
     notify::follow(app.handle().clone());
+    global_keys::follow(app.handle().clone());
     end_on_signal(app.handle().clone());
-    window::open(app, profile.as_deref())?;
+    window::open(app, profile.as_deref(), hidden)?;
     Ok(())
+}
+
+/// The person may have changed in the system's settings whether the app starts at login.
+fn follow_system(autostart: &Autostart, settings: &mut SettingsFile) -> Option<Problem> {
+    autostart.refresh();
+    let settled = Settings { autostart: autostart.is_on(), ..settings.get().clone() };
+    if settled == *settings.get() { None } else { settings.set(settled).err() }
 }
 
 fn engine_config(args: &Args, settings: &SettingsFile, key: engine::signaling::identity::DeviceKey) -> EngineConfig {
@@ -268,10 +298,14 @@ async fn signalled() -> std::io::Result<()> {
 
 /// Called when the app is started a second time, perhaps with a link.
 fn another_start(app: &AppHandle, argv: Vec<String>) {
-    if let Some(link) = Args::link_of(argv) {
+    let (link, shows) = Args::of_second_start(argv);
+    if let Some(link) = link {
         open_link(app, link);
     }
-    window::show(app);
+    if shows {
+        window::show(app);
+    }
+    tracing::debug!("the app was started another time");
 }
 
 /// Shows a link and asks about it. This joins nothing.
@@ -304,6 +338,7 @@ fn register_links(app: &App, profile: Option<&str>) {
 
 fn on_event(app: &AppHandle, event: RunEvent) {
     if let RunEvent::Exit = event {
+        app.state::<Remembered>().save();
         let engine = app.state::<Arc<Engine>>().inner().clone();
         let desk = app.state::<DeskHandle>().inner().clone();
         tauri::async_runtime::block_on(async move {

@@ -1,12 +1,13 @@
 //! The tray and the notifications, which follow the state while nobody looks at the window.
 
 use crate::desk::DeskHandle;
-use crate::state::AppState;
+use crate::state::{AppState, Settings};
 use crate::tray::{Tray, in_call};
 use crate::window;
 use crate::words::Words;
 use engine::ParticipantView;
 use engine::signaling::text;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tauri::{AppHandle, Manager};
 use tauri_plugin_notification::NotificationExt as _;
 
@@ -24,7 +25,7 @@ pub(crate) fn follow(app: AppHandle) {
             if let Some(tray) = &mut tray {
                 tray.show(&state);
             }
-            if state.settings.notifications && !is_looked_at(&app) {
+            if may_disturb(&state.settings, now_ms()) && !is_looked_at(&app) {
                 news(&before, &state).into_iter().for_each(|(title, body)| notify(&app, &title, &body));
             }
             before = state;
@@ -33,6 +34,16 @@ pub(crate) fn follow(app: AppHandle) {
             }
         }
     });
+}
+
+/// Whether the person wants notifications at this time, Unix milliseconds.
+fn may_disturb(settings: &Settings, now_ms: u64) -> bool {
+    settings.notifications && settings.quiet_until_ms.is_none_or(|until| until <= now_ms)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The notifications for a change of state, as title and text: reminders, new participants, chat lines.
@@ -96,7 +107,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Language, Settings};
+    use crate::state::Language;
     use crate::testing;
     use engine::signaling::board::{Notice, NoticeKind};
     use engine::signaling::message::{MediaState, Participant, ParticipantId};
@@ -136,6 +147,15 @@ mod tests {
             settings: Settings { language: Some(Language::En), ..Settings::default() },
             ..testing::state()
         }
+    }
+
+    #[test]
+    fn nothing_disturbs_until_the_chosen_time() {
+        let quiet = Settings { quiet_until_ms: Some(1_000), ..Settings::default() };
+        assert!(!may_disturb(&quiet, 999));
+        assert!(may_disturb(&quiet, 1_000));
+        assert!(may_disturb(&Settings::default(), 0));
+        assert!(!may_disturb(&Settings { notifications: false, ..Settings::default() }, 1_000));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A state for tests, in which nothing has happened yet.
 
-use crate::state::{AppState, Settings, You};
+use crate::state::{Abilities, AppState, Settings, You};
 use engine::signaling::message::MediaState;
 use engine::{CallView, DeviceChoice, SessionView, Stage};
 use std::collections::BTreeMap;
@@ -30,6 +30,7 @@ pub(crate) fn state() -> AppState {
         board: None,
         reminders: vec![],
         frames: None,
+        abilities: Abilities::default(),
         version: String::new(),
     }
 }

@@ -142,14 +142,14 @@ pub(crate) fn in_call(stage: &Stage) -> bool {
 
 /// Whether the library for trays is installed. Without it, the toolkit's binding would end the program.
 #[cfg(target_os = "linux")]
-fn is_possible() -> bool {
+pub(crate) fn is_possible() -> bool {
     let names = ["libayatana-appindicator3.so.1", "libappindicator3.so.1"];
     // SAFETY: loading these libraries has no relevant side effects, and the toolkit loads them next anyway.
     names.into_iter().any(|name| unsafe { libloading::Library::new(name) }.map(std::mem::forget).is_ok())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn is_possible() -> bool {
+pub(crate) fn is_possible() -> bool {
     true
 }
 

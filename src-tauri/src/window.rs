@@ -1,6 +1,10 @@
 //! The window, which shows only our own page.
 
 use crate::desk::{Ask, DeskHandle};
+use crate::geometry::Remembered;
+use crate::state::AppState;
+use engine::{Command, Engine, Stage};
+use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
 use tauri::webview::NewWindowResponse;
 use tauri::{
@@ -28,22 +32,74 @@ pub(crate) fn origin(app: &App) -> String {
     }
 }
 
-/// Opens the window.
-pub(crate) fn open(app: &App, profile: Option<&str>) -> tauri::Result<()> {
+/// Opens the window where it was the last time, or keeps it `hidden`.
+pub(crate) fn open(app: &App, profile: Option<&str>, hidden: bool) -> tauri::Result<()> {
     let title = profile.map_or_else(|| "Lunchroom".to_owned(), |profile| format!("Lunchroom ({profile})"));
     let ours = origin(app);
     let window = WebviewWindowBuilder::new(app, MAIN, WebviewUrl::App(PAGE.into()))
         .title(title)
         .inner_size(SIZE.0, SIZE.1)
         .min_inner_size(SMALLEST.0, SMALLEST.1)
+        .visible(false)
         .on_navigation(move |url| is_ours(url, &ours))
         .on_new_window(|url, _| {
             tracing::warn!("the page tried to open {}", url.scheme());
             NewWindowResponse::Deny
         })
         .build()?;
+    if let Err(error) = app.state::<Remembered>().restore(&window) {
+        tracing::warn!("the window is not where it was: {error}");
+    }
     take_dropped(&window);
-    watch_page(&window)
+    watch_place(&window);
+    watch_page(&window)?;
+    if hidden { Ok(()) } else { window.show() }
+}
+
+/// Notes where the window is, and hides it instead of closing it if the person wants that.
+fn watch_place(window: &WebviewWindow) {
+    let watched = window.clone();
+    window.on_window_event(move |event| match event {
+        WindowEvent::Resized(_) | WindowEvent::Moved(_) => note_place(&watched),
+        WindowEvent::CloseRequested { api, .. } => {
+            let app = watched.app_handle();
+            note_place(&watched);
+            app.state::<Remembered>().save();
+            let shown = app.state::<DeskHandle>().shown.borrow().clone();
+            if shown.settings.close_to_tray && shown.abilities.tray {
+                api.prevent_close();
+                hide(&watched, &shown);
+            }
+        }
+        _ => {}
+    });
+}
+
+fn note_place(window: &WebviewWindow) {
+    let app = window.app_handle();
+    let small = app.state::<Small>();
+    // `set_small` holds the lock while it changes the size, which is then not the person's.
+    if small.0.try_lock().is_ok_and(|before| before.is_none()) {
+        app.state::<Remembered>().note(window);
+    }
+}
+
+/// Hides the window. A call ends: nobody is to be seen and heard without knowing.
+fn hide(window: &WebviewWindow, shown: &AppState) {
+    match shown.call.stage {
+        Stage::Idle | Stage::Ended(_) => {}
+        Stage::Joining | Stage::Knocking | Stage::Joined | Stage::Reconnecting => {
+            let engine = window.state::<Arc<Engine>>().inner().clone();
+            tauri::async_runtime::spawn(async move {
+                if let Err(error) = engine.command(Command::Leave).await {
+                    tracing::warn!("{error}");
+                }
+            });
+        }
+    }
+    if let Err(error) = window.hide() {
+        tracing::warn!("the window: {error}");
+    }
 }
 
 /// Files that are dropped on the window wait at the desk until the person says for whom they are.

@@ -7,6 +7,7 @@ use engine::{
     AppView, BoardAnswer, Command, JoinRequest, ParticipantView, Picture, ServerAddress, Stage, Tile, VideoLimits,
 };
 use server::{Config, Server, Turn};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 use whole_system::browser::{Browser, Kind};
 use whole_system::people::{BOTH, Habits, Person};
@@ -24,6 +25,8 @@ pub(crate) const ENERGY: f64 = 0.001;
 const WIDTH: u32 = 960;
 /// Width and height of the tile in which the guest is displayed.
 const TILE: u32 = 200;
+/// Width of a camera while data is saved.
+const SAVING: u32 = 320;
 
 /// Joins the table from the link with two clicks and a name. The guest is then muted and removed, and nobody else can
 /// use the invite again.
@@ -57,9 +60,23 @@ pub(crate) fn guest(kind: Kind) {
         println!("the guest received {received}");
         pictures(&ada, &id).await;
         let (window, _pictures) = ada.engine.frame_feed().expect("a feed");
-        let picture = Picture::Camera(id.clone());
-        window.set_tiles(vec![Tile { stream: 1, picture, width: TILE, height: TILE, visible: true }]);
-        narrow(&ada, &id).await;
+        let show = |side| {
+            let picture = Picture::Camera(id.clone());
+            window.set_tiles(vec![Tile { stream: 1, picture, width: side, height: side, visible: true }]);
+        };
+        show(TILE);
+        // Upscaling by an eighth is not visible.
+        width(&ada, &id, 1..=TILE + TILE / 8).await;
+        show(WIDTH);
+        width(&ada, &id, SAVING + 1..=WIDTH).await;
+        for one in ["#call-more", ".menu:popover-open button:last-child", "#settings-data_saver"] {
+            gus.press(one);
+        }
+        width(&ada, &id, 1..=SAVING).await;
+        gus.receives("small pictures", PATIENCE, |received| {
+            received["frameWidth"].as_u64().is_some_and(|width| width <= u64::from(SAVING))
+        });
+        gus.press("dialog button");
 
         ada.tell(Command::Room(RoomRequest::Mute { id: id.clone() })).await;
         ada.until("no voice of Gus", |view| find(view, "Gus").is_some_and(|gus| !gus.info.media.microphone)).await;
@@ -108,14 +125,14 @@ pub(crate) async fn pictures(person: &Person, id: &ParticipantId) {
     }
 }
 
-/// Waits until somebody's pictures are at most an eighth larger than they are displayed.
-async fn narrow(person: &Person, id: &ParticipantId) {
+/// Waits until somebody's pictures have such a width.
+async fn width(person: &Person, id: &ParticipantId, wanted: RangeInclusive<u32>) {
     let start = Instant::now();
     loop {
         let slot = person.engine.picture(Picture::Camera(id.clone())).await.expect("somebody");
         match slot.newer_than(&mut 0).map(|frame| frame.width()) {
-            Some(width) if width <= TILE + TILE / 8 => return,
-            width => assert!(start.elapsed() < PATIENCE, "{width:?} pixels from {id:?}"),
+            Some(width) if wanted.contains(&width) => return,
+            width => assert!(start.elapsed() < PATIENCE, "{width:?} pixels from {id:?}, not {wanted:?}"),
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -1,5 +1,6 @@
 //! The app's window on a separate display. The tests read the pixels of the screen.
 
+mod habits;
 mod ports;
 mod trouble;
 
@@ -190,10 +191,15 @@ impl Place {
 
     /// Starts the app with a link to the room and joins.
     fn sits_down(&self, name: &str, at: Rect, arguments: &[&str]) -> App {
+        self.sits_down_with(name, Value::Null, at, arguments)
+    }
+
+    /// The same, with more settings.
+    fn sits_down_with(&self, name: &str, settings: Value, at: Rect, arguments: &[&str]) -> App {
         let link = format!("lunchroom://join/soup?server={}", self.url);
         let arguments: Vec<&str> =
             ["--server", &self.url].into_iter().chain(arguments.iter().copied()).chain([link.as_str()]).collect();
-        let app = App::start(&self.desktop, PROGRAM, name, Value::Null, &arguments);
+        let app = App::start(&self.desktop, PROGRAM, name, settings, &arguments);
         self.desktop.place(&app.title, at);
         app.press("#join");
         app.until("in the room", "return !!document.querySelector('#leave')");
@@ -227,8 +233,12 @@ impl Place {
     }
 
     fn log(&self) -> String {
+        self.log_of_app("org.lunchroom.desktop")
+    }
+
+    fn log_of_app(&self, identifier: &str) -> String {
         // A file for each day: there are two if midnight passes meanwhile.
-        let folder = std::fs::read_dir(self.desktop.home().join("data/org.lunchroom.desktop/logs"));
+        let folder = std::fs::read_dir(self.desktop.home().join(format!("data/{identifier}/logs")));
         let mut files: Vec<_> = folder.into_iter().flatten().flatten().map(|file| file.path()).collect();
         files.sort();
         files.iter().map(|file| std::fs::read_to_string(file).unwrap_or_default()).collect()
@@ -238,6 +248,16 @@ impl Place {
         let end = Instant::now() + PATIENCE;
         while !self.log().contains(words) {
             assert!(Instant::now() < end, "never logged: {words}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until the app of a profile has logged these words.
+    fn log_of(&self, profile: &str, words: &str) {
+        let end = Instant::now() + PATIENCE;
+        let log = || self.log_of_app(&format!("org.lunchroom.desktop.{profile}"));
+        while !log().contains(words) {
+            assert!(Instant::now() < end, "never logged: {words}\n{}", log());
             std::thread::sleep(Duration::from_millis(100));
         }
     }

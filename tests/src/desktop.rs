@@ -6,7 +6,7 @@ use engine::media::stamp::{self, Stamp};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use x11rb::connection::Connection as _;
-use x11rb::protocol::xproto::{ConnectionExt as _, ImageFormat};
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask, ImageFormat};
 use x11rb::rust_connection::RustConnection;
 
 const WIDTH: u32 = 1_800;
@@ -107,6 +107,52 @@ impl Desktop {
             .output()
             .expect("xdotool");
         assert!(done.status.success(), "{title}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Where the visible window with this title is. Waits until there is one.
+    pub fn place_of(&self, title: &str) -> Rect {
+        let window = *self.windows(&["--sync", "--onlyvisible"], title).first().expect("a window");
+        let size = self.screen.get_geometry(window).expect("the display").reply().expect("its size");
+        let corner = self.screen.translate_coordinates(window, self.root, 0, 0).expect("the display").reply();
+        let corner = corner.expect("its corner");
+        Rect {
+            x: corner.dst_x as u32,
+            y: corner.dst_y as u32,
+            width: u32::from(size.width),
+            height: u32::from(size.height),
+        }
+    }
+
+    /// Whether a window with this title is visible.
+    pub fn is_visible(&self, title: &str) -> bool {
+        !self.windows(&["--onlyvisible"], title).is_empty()
+    }
+
+    /// Asks a window to close, as its close button does (ICCCM 4.2.8.1, `WM_DELETE_WINDOW`).
+    pub fn close(&self, title: &str) {
+        let atom = |name: &str| {
+            let interned = self.screen.intern_atom(false, name.as_bytes()).expect("the display").reply();
+            interned.expect("an atom").atom
+        };
+        let (protocols, delete) = (atom("WM_PROTOCOLS"), atom("WM_DELETE_WINDOW"));
+        for window in self.windows(&["--sync", "--onlyvisible"], title) {
+            let message = ClientMessageEvent::new(32, window, protocols, [delete, x11rb::CURRENT_TIME, 0, 0, 0]);
+            self.screen.send_event(false, window, EventMask::NO_EVENT, message).expect("the display");
+        }
+        self.screen.flush().expect("the display");
+    }
+
+    /// Presses, holds or releases keys, whichever window is focused: `key`, `keydown` or `keyup`, and xdotool's names.
+    pub fn keys(&self, action: &str, keys: &str) {
+        let done = self.program("xdotool").args([action, keys]).status().expect("xdotool");
+        assert!(done.success(), "{keys}");
+    }
+
+    fn windows(&self, which: &[&str], title: &str) -> Vec<u32> {
+        let name = format!("^{}$", title.replace('(', "\\(").replace(')', "\\)"));
+        let found = self.program("xdotool").arg("search").args(which).args(["--name", &name]).output();
+        let found = String::from_utf8_lossy(&found.expect("xdotool").stdout).into_owned();
+        found.split_whitespace().filter_map(|id| id.parse().ok()).collect()
     }
 
     /// Counts the pixels on the screen with this colour, within the tolerance of drawing.

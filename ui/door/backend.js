@@ -12,6 +12,7 @@ import { memberKeyOf } from '../shared/protocol.js';
 import { event } from '../shared/ics.js';
 import { hostOf } from '../shared/server.js';
 import { t } from '../shared/strings.js';
+import { isQuiet } from '../shared/quiet.js';
 import { linkTo } from './door.js';
 import { saveText } from './download.js';
 import { forgetPerson, keepStorage, loadMember, saveMember } from './membership.js';
@@ -87,7 +88,7 @@ export class DoorBackend extends GuestBackend {
     const { state: board, reminders } = this.board;
     this.update({ board, reminders });
     const { call, settings } = this.current();
-    this.#notifier.show(reminders, settings.notifications, call);
+    this.#notifier.show(reminders, settings.notifications && !isQuiet(settings, Date.now()), call);
   }
 
   #isSignedIn() {

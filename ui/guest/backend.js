@@ -6,6 +6,7 @@ import { Call } from '../shared/call.js';
 import { comparisonCode } from '../shared/comparison.js';
 import { withKnown } from '../shared/known.js';
 import { Session } from '../shared/protocol.js';
+import { limited } from '../shared/data-saver.js';
 import { DisplayedSizes } from '../shared/displayed-sizes.js';
 import { t } from '../shared/strings.js';
 import { isTableRoom } from '../shared/tables.js';
@@ -26,6 +27,7 @@ import { WakeLock } from './wake-lock.js';
 /** @typedef {import('../shared/model.d.ts').CallView} CallView */
 /** @typedef {import('../shared/model.d.ts').MediaState} MediaState */
 /** @typedef {import('../shared/model.d.ts').Picture} Picture */
+/** @typedef {import('../shared/model.d.ts').Settings} Settings */
 /** @typedef {import('../shared/protocol.js').DeviceKey} DeviceKey */
 /** @typedef {import('../shared/protocol.js').Message} Message */
 /** @typedef {import('./invitation.js').Invitation} Invitation */
@@ -97,7 +99,7 @@ export class GuestBackend {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, abilities: { tray: false, autostart: false, global_keys: false }, version: 'web',
     };
     this.update({});
     try {
@@ -185,9 +187,7 @@ export class GuestBackend {
         return this.#syncMedia();
       case 'refresh_devices': return this.#media.refresh();
       case 'test_sound': return this.#media.playTestSound();
-      case 'save_settings':
-        saveSettings(args.settings);
-        return this.update({ settings: args.settings });
+      case 'save_settings': return this.#saveSettings(args.settings);
       case 'compare': return comparisonCode(this.#key?.publicKey ?? '', this.#participant(args).key);
       case 'mark_compared': return this.#markCompared(this.#participant(args));
       case 'dismiss_notice': return this.update({ notice: null });
@@ -326,6 +326,14 @@ export class GuestBackend {
     }
   }
 
+  /** @param {Settings} settings */
+  #saveSettings(settings) {
+    saveSettings(settings);
+    this.update({ settings });
+    this.#call?.setDataSaver(settings.data_saver);
+    this.#measureVideos();
+  }
+
   /** Sends a message to the room, which has no answer. @param {Message} message */
   #tellRoom(message) {
     this.#session?.send(message);
@@ -344,6 +352,7 @@ export class GuestBackend {
     this.#updateCall({ media: requested });
     // A guest who joins again uses the link's invite again.
     if (this.#call) this.#call.options.policy = settings.relay_only ? 'relay' : 'all';
+    this.#call?.setDataSaver(settings.data_saver);
     const own = room === this.invitation.room ? this.invitation.invite : null;
     this.#call?.join(room, live, invite ?? own ?? undefined);
   }
@@ -478,7 +487,7 @@ export class GuestBackend {
       if (!sizes.length && !media.camera) continue;
       /** @param {'width' | 'height'} side */
       const most = side => Math.round(Math.max(0, ...sizes.map(size => size[side])) * devicePixelRatio);
-      this.#displayedSizes.update(id, { max_width: most('width'), max_height: most('height') });
+      this.#displayedSizes.update(id, limited({ max_width: most('width'), max_height: most('height') }, this.current().settings.data_saver));
     }
   }
 

@@ -1,6 +1,7 @@
 // A call in a browser: one RTCPeerConnection for each other participant, with the perfect negotiation of W3C WebRTC. The
 // newcomer sends the first offer to each participant and is the polite peer. This module does not use the DOM.
 
+import { limitEncoding, limited } from './data-saver.js';
 import { OwnReactions, Reactions } from './reactions.js';
 import { ReplacementLimits, isAnotherConnection } from './replacement.js';
 import { Signer } from './statement.js';
@@ -109,8 +110,10 @@ export class Peer extends EventTarget {
   #remoteSdp = '';
   /** Handles one signal after the other. */
   #signals = Promise.resolve();
-  /** The size at which the other side displays the camera, in pixels; null: not received yet. @type {{ max_width: number, max_height: number } | null} */
-  #resolution = null;
+  /** The size at which the other side displays the camera, in pixels; infinite: not received yet. */
+  #resolution = { max_width: Infinity, max_height: Infinity };
+  /** Whether the own camera is sent small; see {@link Call#setDataSaver}. */
+  savesData = false;
   /** The own shared screen. @type {MediaStreamTrack | null} */
   #shared = null;
   /** The transceiver that sends it. @type {RTCRtpTransceiver | undefined} */
@@ -153,10 +156,10 @@ export class Peer extends EventTarget {
     this.applyResolution();
   }
 
-  /** Scales the camera's encoding to the other side's size, or disables it. Called again after the camera's track has changed. */
+  /** Scales the camera's encoding to the other side's size, or disables it. Called after each change of what it depends on. */
   async applyResolution() {
-    const size = this.#resolution, sender = this.camera?.sender;
-    if (!size || !sender?.track) return;
+    const size = limited(this.#resolution, this.savesData), sender = this.camera?.sender;
+    if (!sender?.track) return;
     const { width = 0, height = 0 } = sender.track.getSettings();
     try {
       const parameters = sender.getParameters(), [encoding] = parameters.encodings ?? [];
@@ -165,6 +168,7 @@ export class Peer extends EventTarget {
       const scale = encoding.active ? Math.max(width / size.max_width, height / size.max_height) : 1;
       // Upscaling by an eighth is not visible.
       encoding.scaleResolutionDownBy = scale > 1.125 ? scale : 1;
+      limitEncoding(encoding, this.savesData);
       await sender.setParameters(parameters);
     } catch (error) {
       console.warn('resolution', String(error));
@@ -244,7 +248,7 @@ export class Peer extends EventTarget {
  * - `ended` (detail: the code): the call is over.
  */
 export class Call extends EventTarget {
-  /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy, signer?: Signer }} [options] */
+  /** @param {Session} session @param {{ iceServers?: RTCIceServer[], policy?: RTCIceTransportPolicy, signer?: Signer, savesData?: boolean }} [options] */
   constructor(session, options = {}) {
     super();
     this.session = session;
@@ -517,6 +521,15 @@ export class Call extends EventTarget {
     return queue;
   }
 
+  /** Sends the own camera small, or as large as it is displayed. @param {boolean} saves */
+  setDataSaver(saves) {
+    this.options.savesData = saves;
+    for (const peer of this.peers.values()) {
+      peer.savesData = saves;
+      peer.applyResolution();
+    }
+  }
+
   /** Nothing connects to somebody whose description was not signed by their device, until they leave. @param {Peer} peer @param {string} code */
   #distrust(peer, code) {
     peer.refuse(code);
@@ -552,6 +565,7 @@ export class Call extends EventTarget {
     if (this.peers.has(id)) return;
     const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
     const peer = new Peer(participant, polite, configuration, message => this.#send(peer, message), offers);
+    peer.savesData = this.options.savesData ?? false;
     this.peers.set(id, peer);
     peer.setShare(this.#share);
     if (!this.signer.knows(participant)) peer.refuse('statement_missing');

@@ -112,6 +112,9 @@ const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** "12:30" in this machine's zone, for chat. @param {number} ms */
 export const localClock = ms => clock(ms, ownZone());
 
+/** A moment in this machine's zone: the time, with the weekday unless it is today. @param {number} ms Unix milliseconds */
+export const momentWords = ms => dayOf(ms, ownZone()) === dayOf(Date.now(), ownZone()) ? localClock(ms) : `${weekday(dayOf(ms, ownZone()))} ${localClock(ms)}`;
+
 /** Whether the zone's wall clock differs from this machine's. @param {number} ms @param {string} zone */
 export const differsFromLocal = (ms, zone) => dayOf(ms, zone) !== dayOf(ms, ownZone()) || minuteOf(ms, zone) !== minuteOf(ms, ownZone());
 

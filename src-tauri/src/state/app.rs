@@ -60,8 +60,22 @@ pub struct AppState {
     pub reminders: Vec<Reminder>,
     /// The socket for pictures. Null: use the command `next_frame`.
     pub frames: Option<FrameAccess>,
+    /// What the app can do on this system.
+    pub abilities: Abilities,
     /// The version of the app.
     pub version: String,
+}
+
+/// What the app can do on this system.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Abilities {
+    /// Stay in the tray without its window.
+    pub tray: bool,
+    /// Start when the person logs in. Only the person's own app does, not a profile.
+    pub autostart: bool,
+    /// Notice keys while another app is focused. Wayland allows nobody that.
+    pub global_keys: bool,
 }
 
 /// The identity of this device.

@@ -10,7 +10,7 @@ mod stats;
 mod types;
 mod update;
 
-pub use app::{AppState, FrameAccess, Hosting, PendingLink, You};
+pub use app::{Abilities, AppState, FrameAccess, Hosting, PendingLink, You};
 pub use ask::{CommandError, Join, SavedCalendar, ScreenChoice};
 pub use settings::{KnownPerson, KnownServer, Language, Noise, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};

@@ -41,6 +41,19 @@ pub struct Settings {
     pub text_percent: u32,
     /// Whether a notification is shown when somebody joins or writes while the window is not focused.
     pub notifications: bool,
+    /// Until when there are no notifications nevertheless, Unix milliseconds.
+    #[cfg_attr(test, ts(type = "number | null"))]
+    pub quiet_until_ms: Option<u64>,
+    /// Whether calls use little data: small pictures in both directions, and whole sound.
+    pub data_saver: bool,
+    /// Whether the app stays in the tray when its window is closed, for reminders.
+    pub close_to_tray: bool,
+    /// Whether the app starts when the person logs in, without its window.
+    pub autostart: bool,
+    /// The keys that mute and unmute in a call, also while another app is focused, such as `Ctrl+Shift+KeyM`.
+    pub mute_keys: Option<String>,
+    /// The keys that unmute as long as they are held, in the same way.
+    pub talk_keys: Option<String>,
     /// How loud people are played, in percent by key; those without an entry have 100. At most [`Settings::MOST_KNOWN`].
     pub volumes: BTreeMap<String, u16>,
     /// People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
@@ -165,6 +178,12 @@ impl Default for Settings {
             show_own: true,
             text_percent: 100,
             notifications: true,
+            quiet_until_ms: None,
+            data_saver: false,
+            close_to_tray: false,
+            autostart: false,
+            mute_keys: None,
+            talk_keys: None,
             volumes: BTreeMap::new(),
             known: vec![],
         }

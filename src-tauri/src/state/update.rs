@@ -1,6 +1,6 @@
 //! What changed between two states.
 
-use super::{AppState, FrameAccess, Hosting, PendingLink, Settings, You};
+use super::{Abilities, AppState, FrameAccess, Hosting, PendingLink, Settings, You};
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
 use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, TransferView};
@@ -61,6 +61,8 @@ pub struct AppUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     frames: Option<Option<FrameAccess>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    abilities: Option<Abilities>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
 }
 
@@ -109,6 +111,7 @@ impl AppUpdate {
             board: other(old, new, |state| &state.board),
             reminders: other(old, new, |state| &state.reminders),
             frames: other(old, new, |state| &state.frames),
+            abilities: other(old, new, |state| &state.abilities),
             version: other(old, new, |state| &state.version),
         }
     }

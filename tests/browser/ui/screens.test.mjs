@@ -140,6 +140,67 @@ test('the own picture can be hidden in calls and shown unmirrored', async () => 
   await page.close();
 });
 
+test('do not disturb lasts an hour or until tomorrow, and says until when', async () => {
+  const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
+  await press(page, scenes.settings.press);
+  const stored = () => page.evaluate(() => window.mock.state.settings.quiet_until_ms);
+  const chosen = () => page.$eval('#settings-quiet', one => one.selectedOptions[0].text);
+  assert.equal(await chosen(), 'Off');
+  const before = Date.now();
+  await page.select('#settings-quiet', 'hour');
+  await until(page, () => window.mock.state.settings.quiet_until_ms !== null);
+  assert.ok(Math.abs(await stored() - before - 3_600_000) < 60_000);
+  assert.match(await chosen(), /^On, until (\w+ )?\d\d:\d\d$/);
+  await page.select('#settings-quiet', 'tomorrow');
+  await until(page, () => new Date(window.mock.state.settings.quiet_until_ms).getHours() === 0);
+  assert.ok(await stored() - before <= 25 * 3_600_000);
+  await page.select('#settings-quiet', 'off');
+  await until(page, () => window.mock.state.settings.quiet_until_ms === null);
+  assert.equal(await chosen(), 'Off');
+  await page.close();
+});
+
+test('keys for muting from anywhere are chosen by pressing them', async () => {
+  const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
+  await press(page, scenes.settings.press);
+  const field = label => page.evaluateHandle(label => [...document.querySelectorAll('.field')].find(one => one.innerText.startsWith(label)).querySelector('.keys'), label);
+  const words = async label => page.evaluate(one => [one.innerText, one.closest('.field').querySelector('[role=status]').innerText], await field(label));
+  const [mute, talk] = ['Mute and unmute from anywhere', 'Hold to talk from anywhere'];
+  const choose = async (label, ...keys) => {
+    await (await field(label)).click();
+    for (const key of keys.slice(0, -1)) await page.keyboard.down(key);
+    await page.keyboard.press(keys.at(-1));
+    for (const key of keys.slice(0, -1)) await page.keyboard.up(key);
+  };
+  const stored = () => page.evaluate(() => [window.mock.state.settings.mute_keys, window.mock.state.settings.talk_keys]);
+  await choose(mute, 'KeyM');
+  assert.match((await words(mute))[1], /^Add Ctrl/, 'people type with this key');
+  await page.keyboard.press('Escape');
+  assert.deepEqual(await words(mute), ['Choose keys…', 'In a call, also while you use another app.']);
+  assert.equal(await page.$eval('dialog', one => one.open), true, 'Escape only ends the choice');
+  await choose(mute, 'Control', 'Shift', 'KeyM');
+  await choose(talk, 'F13');
+  await until(page, () => window.mock.state.settings.talk_keys === 'F13');
+  assert.deepEqual(await stored(), ['Ctrl+Shift+KeyM', 'F13']);
+  assert.equal((await words(mute))[0], 'Ctrl + Shift + M');
+  await choose(talk, 'Control', 'Shift', 'KeyM');
+  await until(page, () => window.mock.state.settings.mute_keys === null);
+  assert.deepEqual(await stored(), [null, 'Ctrl+Shift+KeyM'], 'the same keys cannot do both');
+  await page.evaluate(one => one.nextElementSibling.click(), await field(talk));
+  await until(page, () => window.mock.state.settings.talk_keys === null);
+  await page.close();
+});
+
+test('what a system cannot do is not offered', async () => {
+  const state = { ...scenes.board.state, abilities: { tray: false, autostart: false, global_keys: false } };
+  const { page } = await harness.page({ state, language: 'en' });
+  await press(page, scenes.settings.press);
+  await page.waitForSelector('#settings-quiet');
+  assert.equal(await page.$('#settings-close_to_tray, #settings-autostart, .keys'), null);
+  assert.ok((await page.$eval('lr-settings', one => one.innerText)).includes('Wayland'));
+  await page.close();
+});
+
 test('a whole call by keyboard alone: to the table, join, talk, chat, leave', async () => {
   const { page } = await harness.page({ state: scenes.board.state, language: 'en' });
   const tabTo = async id => {

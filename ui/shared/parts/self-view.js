@@ -46,6 +46,11 @@ export class SelfView extends View {
 
   connected() {
     this.preview();
+    // A window that nobody sees needs no camera. A browser's tab does: opening it again takes too long.
+    if (backend.shell !== 'app') return;
+    const follow = () => this.preview();
+    document.addEventListener('visibilitychange', follow);
+    this.onDisconnect(() => document.removeEventListener('visibilitychange', follow));
   }
 
   /** @param {AppState} now */
@@ -77,7 +82,8 @@ export class SelfView extends View {
 
   /** Opens the devices that are on, for a local preview. */
   preview() {
-    backend.call('preview', { media: this.media }).catch(() => {});
+    const media = backend.shell === 'app' && document.hidden ? { microphone: false, camera: false } : this.media;
+    backend.call('preview', { media }).catch(() => {});
   }
 }
 customElements.define('lr-self', SelfView);

@@ -12,6 +12,9 @@ import { announce, attempt } from './notices.js';
 import { checkConnection } from './connection-check.js';
 import { Devices } from './devices.js';
 import { ask, openDialog } from './dialog.js';
+import { isQuiet, quietUntil } from '../quiet.js';
+import { keyField } from './key-field.js';
+import { momentWords } from '../times.js';
 import { askSecret } from './secret.js';
 import { SelfView } from './self-view.js';
 import { Meter } from './meter.js';
@@ -38,7 +41,9 @@ export class SettingsPanel extends View {
       this.#section(t.general, this.#name(), this.#choice('language', t.language, [['', t.asTheSystem], ['ko', '한국어'], ['en', 'English']], value => save({ language: value === 'ko' || value === 'en' ? value : null }), s => s.language ?? ''),
         this.#choice('theme', t.theme, [['system', t.asTheSystem], ['light', t.light], ['dark', t.dark]], value => save({ theme: /** @type {Settings['theme']} */ (value) }), s => s.theme),
         this.#choice('text', t.textSize, [100, 125, 150, 200].map(n => [String(n), `${n}%`]), value => save({ text_percent: Number(value) }), s => String(s.text_percent ?? 100)),
-        this.#switch('notifications', t.notifications, '', on => save({ notifications: on }), s => s.notifications)),
+        this.#switch('notifications', t.notifications, '', on => save({ notifications: on }), s => s.notifications), this.#quiet(),
+        this.#switch('data_saver', t.dataSaver, t.dataSaverHint, on => save({ data_saver: on }), s => s.data_saver),
+        ...this.#desktop()),
       this.#section(t.devices, ...(inCall ? [] : [this.#mirror()]), new Devices(),
         this.#switch('mirror_own', t.mirrorOwn, t.mirrorOwnHint, on => save({ mirror_own: on }), s => s.mirror_own),
         this.#switch('show_own', t.showOwn, t.showOwnHint, on => save({ show_own: on }), s => s.show_own)),
@@ -46,7 +51,7 @@ export class SettingsPanel extends View {
         ...(backend.shell === 'app' ? [this.#switch('listen', t.listenWhileMuted, t.listenWhileMutedHint, on => save({ listen_while_muted: on }), s => s.listen_while_muted)] : []),
         this.#switch('music', t.music, t.musicHint, on => save({ music: on }), s => s.music)),
       backend.shell === 'door' ? this.#section(t.community, this.#account()) : this.#section(t.servers, this.#servers()),
-      this.#section(t.shortcuts, shortcuts()),
+      this.#section(t.shortcuts, shortcuts(), ...this.#globalKeys()),
       this.#section(t.privacy, h('p', { class: 'quiet', text: t.privacyWords }),
         this.#switch('relay_only', t.relayOnly, t.relayOnlyHint, on => save({ relay_only: on }), s => s.relay_only), h('div', { class: 'row wrap' },
         state().board?.member ? h('button', { type: 'button', class: 'small', text: t.forgetMe, onclick: () => forget() }) : null,
@@ -90,6 +95,44 @@ export class SettingsPanel extends View {
     box.addEventListener('change', () => set(box.checked));
     this.#follow.push(settings => { box.checked = get(settings); });
     return h('div', {}, h('label', { class: 'check', for: box.id }, box, label), hint ? h('p', { class: 'quiet', id: `settings-${name}-hint`, text: hint }) : null);
+  }
+
+  /** Do not disturb. */
+  #quiet() {
+    const until = h('option', { value: 'until' });
+    const select = h('select', { id: 'settings-quiet' }, h('option', { value: 'off', text: t.quietOff }), h('option', { value: 'hour', text: t.quietHour }), h('option', { value: 'tomorrow', text: t.quietTomorrow }));
+    select.addEventListener('change', () => { if (select.value !== 'until') save({ quiet_until_ms: quietUntil(select.value, Date.now()) }); });
+    this.#follow.push(settings => {
+      const quiet = isQuiet(settings, Date.now());
+      if (quiet) {
+        text(until, t.quietUntil(momentWords(settings.quiet_until_ms ?? 0)));
+        select.prepend(until);
+      } else until.remove();
+      select.value = quiet ? 'until' : 'off';
+    });
+    return h('div', { class: 'field' }, h('label', { for: select.id, text: t.quiet }), select, h('p', { class: 'quiet', text: t.quietHint }));
+  }
+
+  /** What only an installed app can do. */
+  #desktop() {
+    const { abilities } = state();
+    return [
+      ...(abilities.autostart ? [this.#switch('autostart', t.autostart, t.autostartHint, on => save({ autostart: on }), s => s.autostart)] : []),
+      ...(abilities.tray ? [this.#switch('close_to_tray', t.closeToTray, t.closeToTrayHint, on => save({ close_to_tray: on }), s => s.close_to_tray)] : []),
+    ];
+  }
+
+  /** Keys that work while another app is focused. */
+  #globalKeys() {
+    if (backend.shell !== 'app') return [];
+    if (!state().abilities.global_keys) return [h('p', { class: 'quiet', text: t.globalKeysImpossible })];
+    const mute = keyField(t.muteKeys, t.globalKeysHint, keys => save({ mute_keys: keys, talk_keys: keys === state().settings.talk_keys ? null : state().settings.talk_keys }));
+    const talk = keyField(t.talkKeys, t.talkKeysHint, keys => save({ talk_keys: keys, mute_keys: keys === state().settings.mute_keys ? null : state().settings.mute_keys }));
+    this.#follow.push(settings => {
+      mute.show(settings.mute_keys);
+      talk.show(settings.talk_keys);
+    });
+    return [mute.field, talk.field];
   }
 
   #mirror() {

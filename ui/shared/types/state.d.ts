@@ -93,6 +93,10 @@ reminders: Array<Reminder>,
  */
 frames: FrameAccess | null,
 /**
+ * What the app can do on this system.
+ */
+abilities: Abilities,
+/**
  * The version of the app.
  */
 version: string, };
@@ -100,7 +104,7 @@ version: string, };
 /**
  * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
-export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, transfers?: Array<TransferView>, dropped?: Array<string>, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, version?: string, };
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, transfers?: Array<TransferView>, dropped?: Array<string>, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, abilities?: Abilities, version?: string, };
 
 /**
  * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
@@ -643,6 +647,30 @@ text_percent: number,
  * Whether a notification is shown when somebody joins or writes while the window is not focused.
  */
 notifications: boolean,
+/**
+ * Until when there are no notifications nevertheless, Unix milliseconds.
+ */
+quiet_until_ms: number | null,
+/**
+ * Whether calls use little data: small pictures in both directions, and whole sound.
+ */
+data_saver: boolean,
+/**
+ * Whether the app stays in the tray when its window is closed, for reminders.
+ */
+close_to_tray: boolean,
+/**
+ * Whether the app starts when the person logs in, without its window.
+ */
+autostart: boolean,
+/**
+ * The keys that mute and unmute in a call, also while another app is focused, such as `Ctrl+Shift+KeyM`.
+ */
+mute_keys: string | null,
+/**
+ * The keys that unmute as long as they are held, in the same way.
+ */
+talk_keys: string | null,
 /**
  * How loud people are played, in percent by key; those without an entry have 100. At most [`Settings::MOST_KNOWN`].
  */

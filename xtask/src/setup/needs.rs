@@ -99,6 +99,7 @@ const NEEDS: &[Need] = &[
     need("sox", Testing, Linux, Program(&["sox"]), &["sox"], ["sox", "sox", "", ""]),
     need("the display server Xvfb", Testing, Linux, Program(&["Xvfb"]), &["xvfb"], ["xorg-x11-server-Xvfb", "xorg-server-xvfb", "", ""]),
     need("D-Bus", Testing, Linux, Program(&["dbus-run-session"]), &["dbus"], ["dbus-daemon", "dbus", "", ""]),
+    need("the library for the tray", Testing, Linux, Plugin("", "libayatana-appindicator3.so.1"), &["libayatana-appindicator3-1"], ["libayatana-appindicator-gtk3", "libayatana-appindicator", "", ""]),
     need("xdotool", Testing, Linux, Program(&["xdotool"]), &["xdotool"], ["xdotool", "xdotool", "", ""]),
     need("gio", Testing, Linux, Program(&["gio"]), &["libglib2.0-bin"], ["glib2", "glib2", "", ""]),
     need("xdg-mime", Testing, Linux, Program(&["xdg-mime"]), &["xdg-utils"], ["xdg-utils", "xdg-utils", "", ""]),

@@ -18,6 +18,7 @@ const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 /// The test files in `tests/browser/ui`.
 const FILES: &[&str] = &[
     "vectors.test.mjs",
+    "data-saver.test.mjs",
     "protocol.test.mjs",
     "chat.test.mjs",
     "replacement.test.mjs",
