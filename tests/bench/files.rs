@@ -129,7 +129,7 @@ fn without_a_break(setting: &Setting, megabytes: u64) {
     ann.offer();
     ben.until(|now| now["moved"].as_u64() > Some(0));
     let start = Instant::now();
-    let (from, ann_from) = (ben.last.clone(), ann.last.clone());
+    let (from, ann_from) = (ben.last.clone(), ann.drain().clone());
     ben.until(|now| now["is_done"] == true);
     let seconds = start.elapsed().as_secs_f64();
     let queue = percentile(setting.line[0].report().queue_ms[0].clone());

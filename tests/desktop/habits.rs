@@ -2,10 +2,12 @@
 //! apps.
 
 use crate::{LEFT, Place};
+use engine::{AppView, Command, ServerAddress};
 use serde_json::json;
 use std::process::Child;
 use std::time::{Duration, Instant};
 use whole_system::desktop::{Ended, Rect};
+use whole_system::people::{Habits, Person};
 use whole_system::skip::skip;
 use whole_system::window::PATIENCE;
 
@@ -27,9 +29,19 @@ fn the_window_opens_where_it_was() {
 #[test]
 fn a_hidden_start_shows_no_window_until_the_app_is_started_another_time() {
     let Some(place) = Place::new() else { return };
-    let _app = start(&place, &["--hidden"]);
-    // The page runs without its window.
-    place.log_of("ada", "the page subscribes");
+    let folder = place.desktop.home().join("config/org.lunchroom.desktop.ada");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("settings.json"), json!({"name": "Ada"}).to_string()).expect("settings");
+    let server = ServerAddress { url: place.url.parse().expect("a URL"), fingerprint: None };
+    let ben = place.runtime.block_on(async {
+        let ben = Person::new(Habits::new("Ben", 440));
+        ben.tell(Command::Connect { server, name: "Ben".into() }).await;
+        ben
+    });
+    let _app = start(&place, &["--hidden", "--server", &place.url]);
+    // She is told of her lunches without her window.
+    let has_ada = |view: &AppView| view.board.iter().flat_map(|board| &board.people).any(|person| person.name == "Ada");
+    place.runtime.block_on(ben.until("told that Ada is there", has_ada));
     assert!(place.second_start("ada", "--hidden").success());
     place.log_of("ada", "the app was started another time");
     assert!(!place.desktop.is_visible(TITLE), "the login of a person whose app runs already");
