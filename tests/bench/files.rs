@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// One end of the call: reports twice a second, offers the file when told to, and accepts every offer.
+/// One end of the call: reports twice a second, offers the file when it is ordered to, and accepts every offer.
 #[tokio::main]
 async fn end(name: &str, key: u8, folder: &Path, file: &str) {
     let key = Some(DeviceKey::from_secret(&[key; 32]));
@@ -54,10 +54,10 @@ async fn end(name: &str, key: u8, folder: &Path, file: &str) {
     person.tell(Ask::SetDownloads(folder.to_owned())).await;
     let url = format!("ws://{SERVER}").parse().expect("a URL");
     person.enter(&ServerAddress { url, fingerprint: None }, ROOM).await;
-    let is_told = told();
+    let orders = orders();
     loop {
         tokio::time::sleep(REPORT).await;
-        if is_told.try_recv().is_ok() {
+        if orders.try_recv().is_ok() {
             offer(&person, file).await;
         }
         report(&person).await;
@@ -65,15 +65,15 @@ async fn end(name: &str, key: u8, folder: &Path, file: &str) {
 }
 
 /// Reads standard input: a line means that the file is to be offered. The end of the input ends the process.
-fn told() -> Receiver<()> {
-    let (tell, told) = channel();
+fn orders() -> Receiver<()> {
+    let (order, orders) = channel();
     std::thread::spawn(move || {
         for _ in std::io::stdin().lines().map_while(Result::ok) {
-            let _ = tell.send(()); // the process ends
+            let _ = order.send(()); // the process ends
         }
         std::process::exit(0);
     });
-    told
+    orders
 }
 
 /// The benchmark offers when the call has run for a while, so the data channel is open.

@@ -32,6 +32,17 @@ pub struct VideoLimits {
     pub fps: u32,
 }
 
+impl VideoLimits {
+    /// The limits while data is saved.
+    fn saving(self) -> Self {
+        Self {
+            width: self.width.min(data_saver::SIZE.max_width),
+            height: self.height.min(data_saver::SIZE.max_height),
+            fps: self.fps.min(data_saver::FPS),
+        }
+    }
+}
+
 impl Default for VideoLimits {
     fn default() -> Self {
         Self { width: 1280, height: 720, fps: 30 }
@@ -273,7 +284,7 @@ impl Worker {
     }
 
     fn limits(&self) -> VideoLimits {
-        if self.saves_data { data_saver::limits(self.limits) } else { self.limits }
+        if self.saves_data { self.limits.saving() } else { self.limits }
     }
 
     /// Encodes a keyframe while ICE and DTLS are still in progress. The encoding produces no more frames until it has a
