@@ -43,7 +43,7 @@ fn file() -> String {
         ($($name:ident)*) => { $(add($name::docs(), $name::decl(&config));)* };
     }
     all! {
-        AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess
+        AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess Abilities
         CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise

@@ -217,6 +217,23 @@ url: string,
 token: string, };
 
 /**
+ * What the app can do on this system.
+ */
+export type Abilities = {
+/**
+ * Stay in the tray without its window.
+ */
+tray: boolean,
+/**
+ * Start when the person logs in. Only the person's own app does, not a profile.
+ */
+autostart: boolean,
+/**
+ * Notice keys while another app is focused. Wayland allows nobody that.
+ */
+global_keys: boolean, };
+
+/**
  * The current state of a call, but for its chat ([`crate::Call::chat`]).
  */
 export type CallView = {
