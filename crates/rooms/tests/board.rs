@@ -286,6 +286,23 @@ fn meetings_are_forgotten_after_thirty_days() {
 }
 
 #[test]
+fn meetings_are_forgotten_after_as_many_days_as_are_set() {
+    let saved = Saved {
+        met: vec![("a".into(), "b".into(), FRIDAY), ("a".into(), "c".into(), FRIDAY - DAY)],
+        ..Saved::default()
+    };
+    let calendar = Calendar::new("Asia/Seoul").expect("a zone");
+    let mut board = Board::new(calendar, [3; 32], [4; 32], saved, FRIDAY).remembering_meetings_for(DAY);
+    board.tick(FRIDAY + 1);
+    assert_eq!((board.last_met("a", "b"), board.last_met("a", "c")), (Some(FRIDAY), None), "at the start");
+    let erased =
+        |change: &Change| matches!(change, Change::Prune { met_before, .. } if *met_before == FRIDAY + 1 - DAY);
+    assert!(board.take_changes().iter().any(erased));
+    board.tick(FRIDAY + DAY + HOUR);
+    assert_eq!(board.last_met("a", "b"), None, "and later");
+}
+
+#[test]
 fn a_table_room_opens_early_for_seated_people() {
     let mut board = board("Asia/Seoul");
     let id = board.lay(FRIDAY, &who("Ada"), Draft { seats: 2, ..slot(FRIDAY + HOUR) }).unwrap();

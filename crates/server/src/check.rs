@@ -3,6 +3,8 @@
 use crate::config::{BuiltinTurn, Config, Turn};
 use crate::error::StartError;
 
+/// Longest time for which a server may remember who met whom, in days.
+const MAX_MEETINGS_DAYS: u64 = 365;
 /// Browsers slow down with more than a few servers.
 const MAX_STREAM_URLS: usize = 4;
 
@@ -18,6 +20,8 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
     require(config.member_secret.as_ref().is_none_or(|secret| !secret.is_empty()), "member-secret must not be empty")?;
     let zone = rooms::board::Calendar::new(&config.zone).is_some();
     require(zone, "zone must be the name of an IANA time zone, like Asia/Seoul")?;
+    let remembered = config.meetings_kept.as_secs() <= MAX_MEETINGS_DAYS * 24 * 3600;
+    require(remembered, "meetings-days must be at most 365; 0 remembers nobody")?;
     if let Some(url) = &config.public_url {
         let plain = matches!(url.scheme(), "ws" | "wss")
             && url.host_str().is_some()

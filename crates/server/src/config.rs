@@ -53,6 +53,8 @@ pub struct Config {
     pub member_secret: Option<String>,
     /// IANA time zone of the community, for weekly lunches.
     pub zone: String,
+    /// For how long the server remembers who met whom. Zero: not at all.
+    pub meetings_kept: Duration,
     /// How long TURN credentials allow new allocations. Existing allocations continue: with the relay of this process
     /// while the session lives, with coturn always.
     pub credential_lifetime: Duration,
@@ -147,6 +149,7 @@ impl Default for Config {
             secret: None,
             member_secret: None,
             zone: "UTC".into(),
+            meetings_kept: Duration::from_millis(rooms::board::KEPT_MS),
             credential_lifetime: Duration::from_secs(12 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),
             connections: connections_for(limits.sessions),

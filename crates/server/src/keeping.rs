@@ -36,6 +36,8 @@ pub(crate) enum Word {
 #[derive(Debug)]
 pub(crate) struct Keeping {
     calendar: Calendar,
+    /// For how long it is remembered who met whom, in milliseconds.
+    meetings_kept_ms: u64,
     invite_secret: [u8; 32],
     store: Store,
     reports: mpsc::UnboundedReceiver<Stored>,
@@ -68,8 +70,10 @@ impl Keeping {
         })?;
         let (backlog, gate) = (VecDeque::new(), VecDeque::new());
         let (given, safe, unwritten, unwritten_bytes) = (0, 0, VecDeque::new(), 0);
+        let meetings_kept_ms = u64::try_from(config.meetings_kept.as_millis()).unwrap_or(u64::MAX);
         Ok(Keeping {
             calendar,
+            meetings_kept_ms,
             invite_secret,
             store,
             reports,
@@ -86,7 +90,8 @@ impl Keeping {
     /// Builds the board from what was stored.
     pub(crate) fn board(&mut self, unix_ms: u64) -> Result<Board, StartError> {
         let saved = std::mem::take(&mut self.saved);
-        Ok(Board::new(self.calendar.clone(), random_bytes()?, self.invite_secret, saved, unix_ms))
+        let board = Board::new(self.calendar.clone(), random_bytes()?, self.invite_secret, saved, unix_ms);
+        Ok(board.remembering_meetings_for(self.meetings_kept_ms))
     }
 
     /// Receives the next report of the store.

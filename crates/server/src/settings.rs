@@ -146,6 +146,10 @@ pub struct Settings {
     /// Time zone of the community, for example Asia/Seoul, for weekly lunches [default: this machine's].
     #[arg(long, value_name = "NAME", env = "LUNCHROOM_ZONE")]
     pub zone: Option<String>,
+    /// Days for which the server remembers who met whom, so that "eat now" finds new people: at most 365; 0 remembers
+    /// nobody [default: 30].
+    #[arg(long, value_name = "DAYS", env = "LUNCHROOM_MEETINGS_DAYS")]
+    pub meetings_days: Option<u32>,
 
     /// Maximum number of people in one room [default: 12].
     #[arg(long, value_name = "COUNT", env = "LUNCHROOM_MAX_PARTICIPANTS")]
@@ -262,6 +266,7 @@ impl Settings {
             turn_max_mbit: self.turn_max_mbit.or(below.turn_max_mbit),
             member_secret: self.member_secret.or(below.member_secret),
             zone: self.zone.or(below.zone),
+            meetings_days: self.meetings_days.or(below.meetings_days),
             max_participants: self.max_participants.or(below.max_participants),
             max_rooms: self.max_rooms.or(below.max_rooms),
             max_sessions: self.max_sessions.or(below.max_sessions),
@@ -303,6 +308,7 @@ impl Settings {
             secret: self.turn_secret,
             member_secret: self.member_secret,
             zone: self.zone.unwrap_or_else(machine_zone),
+            meetings_kept: self.meetings_days.map_or(default.meetings_kept, days),
             credential_lifetime: self
                 .turn_credential_hours
                 .map_or(default.credential_lifetime, |hours| seconds(hours.saturating_mul(3600))),
@@ -366,6 +372,10 @@ impl Settings {
             bandwidth: self.turn_max_mbit.map(|mbit| u64::from(mbit) * 1_000_000),
         }
     }
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 3600)
 }
 
 fn seconds(seconds: u32) -> Duration {

@@ -142,8 +142,7 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
         match write::all(&mut connection, batches.iter().flat_map(|batch| &batch.changes)) {
             Ok(()) => {
-                if batches.iter().flat_map(|batch| &batch.changes).any(|change| matches!(change, Change::Forget { .. }))
-                {
+                if batches.iter().flat_map(|batch| &batch.changes).any(erases) {
                     empty_journal(&connection);
                 }
                 if std::mem::take(&mut failing) {
@@ -169,6 +168,12 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
             }
         }
     }
+}
+
+/// Whether a change must leave nothing in the journal: somebody is erased, or the time of old records is up. The latter
+/// happens each hour, so that records of tables that are over do not stay there for long either.
+fn erases(change: &Change) -> bool {
+    matches!(change, Change::Forget { .. } | Change::Prune { .. })
 }
 
 /// Moves the journal's pages into the file and truncates it. Until then, the journal has rows as they were before they

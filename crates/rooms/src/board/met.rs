@@ -1,10 +1,10 @@
-//! Who met whom lately: device keys and a time, kept for 30 days, erased when either person requests it.
+//! Who met whom lately: device keys and a time, kept for some days, erased when either person requests it.
 
 use std::collections::HashMap;
 
 use super::key::Key;
 
-/// How long a meeting is remembered.
+/// How long a meeting is remembered by default.
 pub const KEPT_MS: u64 = 30 * 24 * 3_600_000;
 /// Meetings of two people within this time count as one.
 const ONCE_MS: u64 = 3_600_000;
@@ -14,10 +14,18 @@ const ONCE_MS: u64 = 3_600_000;
 pub const MAX_MEETINGS: usize = 65_536;
 
 /// All meetings, each stored under both people. Bounded by time and by [`MAX_MEETINGS`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Met {
     with: HashMap<Key, HashMap<Key, u64>>,
     pairs: usize,
+    /// How long a meeting is remembered; 0 for not at all.
+    kept_ms: u64,
+}
+
+impl Default for Met {
+    fn default() -> Met {
+        Met { with: HashMap::new(), pairs: 0, kept_ms: KEPT_MS }
+    }
 }
 
 impl Met {
@@ -30,11 +38,17 @@ impl Met {
         met
     }
 
+    /// Sets how long a meeting is remembered.
+    pub(super) fn remember_for(&mut self, ms: u64) {
+        self.kept_ms = ms;
+    }
+
     /// Records that two people are in one call. Returns whether this is a new meeting.
     pub(super) fn meet(&mut self, a: &str, b: &str, now: u64) -> bool {
         let last = self.last(a, b);
         let has_room = last.is_some() || self.pairs < MAX_MEETINGS;
-        let news = a != b && has_room && last.is_none_or(|last| now.saturating_sub(last) >= ONCE_MS);
+        let news =
+            self.kept_ms > 0 && a != b && has_room && last.is_none_or(|last| now.saturating_sub(last) >= ONCE_MS);
         if news {
             self.set(a, b, now);
         }
@@ -46,10 +60,11 @@ impl Met {
         self.with.get(a)?.get(b).copied()
     }
 
-    /// How recently two people met: 0 if not within 30 days, at most 1,000.
+    /// How recently two people met: 0 if that is not remembered, at most 1,000.
     pub(super) fn staleness(&self, a: &str, b: &str, now: u64) -> u64 {
         let Some(last) = self.last(a, b) else { return 0 };
-        KEPT_MS.saturating_sub(now.saturating_sub(last)) * 1_000 / KEPT_MS
+        let left = self.kept_ms.saturating_sub(now.saturating_sub(last));
+        left.saturating_mul(1_000).checked_div(self.kept_ms).unwrap_or(0)
     }
 
     /// Erases all meetings of a person.
@@ -65,13 +80,15 @@ impl Met {
         }
     }
 
-    /// Erases meetings older than `before`.
-    pub(super) fn prune(&mut self, before: u64) {
+    /// Erases old meetings. Returns the time of the oldest that may stay.
+    pub(super) fn prune(&mut self, now: u64) -> u64 {
+        let before = now.saturating_sub(self.kept_ms);
         self.with.retain(|_, theirs| {
             theirs.retain(|_, at| *at >= before);
             !theirs.is_empty()
         });
         self.pairs = self.with.values().map(HashMap::len).sum::<usize>() / 2;
+        before
     }
 
     fn set(&mut self, a: &str, b: &str, at: u64) {
@@ -113,7 +130,7 @@ mod tests {
         let news = (0..MAX_MEETINGS + 10).filter(|n| met.meet("a", &n.to_string(), DAY)).count();
         assert_eq!((news, met.pairs), (MAX_MEETINGS, MAX_MEETINGS));
         assert!(met.meet("a", "7", 3 * DAY), "a known pair needs no new entry");
-        met.prune(2 * DAY);
+        met.prune(2 * DAY + KEPT_MS);
         assert_eq!(met.pairs, 1);
         assert!(met.meet("b", "c", 3 * DAY));
         met.forget("a");
@@ -121,9 +138,22 @@ mod tests {
     }
 
     #[test]
+    fn meetings_are_remembered_for_as_long_as_is_set() {
+        let mut met = Met::default();
+        met.remember_for(10 * DAY);
+        assert!(met.meet("a", "b", DAY));
+        assert_eq!(met.staleness("a", "b", 6 * DAY), 500);
+        met.prune(12 * DAY);
+        assert_eq!(met.last("a", "b"), None);
+        met.remember_for(0);
+        assert!(!met.meet("a", "b", 12 * DAY), "nobody is remembered");
+        assert_eq!(met.staleness("a", "b", 12 * DAY), 0);
+    }
+
+    #[test]
     fn old_meetings_expire() {
         let mut met = Met::from_saved(vec![("a".into(), "b".into(), DAY), ("b".into(), "c".into(), 9 * DAY)]);
-        met.prune(5 * DAY);
+        assert_eq!(met.prune(5 * DAY + KEPT_MS), 5 * DAY);
         assert_eq!((met.last("b", "a"), met.last("c", "b")), (None, Some(9 * DAY)));
     }
 }

@@ -139,6 +139,14 @@ impl Board {
         }
     }
 
+    /// Sets for how long it is remembered who met whom; by default [`KEPT_MS`]. Older meetings are erased with the next
+    /// [`Board::tick`].
+    #[must_use]
+    pub fn remembering_meetings_for(mut self, ms: u64) -> Board {
+        self.met.remember_for(ms);
+        self
+    }
+
     /// Creates a table, seats its host, and returns its id.
     ///
     /// # Errors
@@ -408,8 +416,7 @@ impl Board {
             return;
         }
         self.pruned = now;
-        let met_before = now.saturating_sub(KEPT_MS);
-        self.met.prune(met_before);
+        let met_before = self.met.prune(now);
         self.invites.retain(|_, (expires, _)| *expires >= now);
         self.changes.push(Change::Prune { met_before, invites_before: now });
     }

@@ -94,7 +94,7 @@ impl Board {
         self.changes.push(Change::Forget { key: key.to_owned() });
     }
 
-    /// When two people last met, if within 30 days.
+    /// When two people last met, if that is remembered.
     pub fn last_met(&self, a: &str, b: &str) -> Option<u64> {
         self.met.last(a, b)
     }

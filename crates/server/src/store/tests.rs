@@ -136,6 +136,19 @@ fn pages_that_were_split_and_joined_keep_nothing_of_a_forgotten_person() {
 }
 
 #[test]
+fn old_records_leave_the_journal_when_their_time_is_up() {
+    let folder = Folder::new("prune");
+    let (sender, reports) = channel();
+    let mut store = Store::start(open(Some(&folder.0)).unwrap(), move |stored| sender.send(stored).unwrap()).unwrap();
+    let [a, b] = ["key-Old", "key-Older"].map(str::to_owned);
+    store.write(1, vec![Change::Met { a, b, at: NOW - 1 }]).unwrap();
+    store.write(2, vec![Change::Met { a: "key-New".into(), b: "key-Newer".into(), at: NOW }]).unwrap();
+    store.write(3, vec![Change::Prune { met_before: NOW, invites_before: NOW }]).unwrap();
+    while !matches!(reports.recv_timeout(Duration::from_secs(10)).unwrap(), Stored::Written(3)) {}
+    assert!(is_stored(&folder, "key-New") && !is_stored(&folder, "key-Old"));
+}
+
+#[test]
 fn the_thread_reports_durable_batches() {
     let folder = Folder::new("thread");
     let mut board = full_board();
