@@ -52,6 +52,8 @@ fn main() {
         "eat_now",
         "stop_waiting",
         "set_presence",
+        "about_me",
+        "save_about_me",
         "forget_me",
         "make_invite",
         "ics",

@@ -1,30 +1,19 @@
 //! Saves a table as a calendar file among the downloads, where the system's calendar opens it.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Result, Write as _};
+use std::io::Result;
 use std::path::{Path, PathBuf};
+
+use crate::folders::write_new;
 
 /// The number of characters of a topic used in a file name.
 const LONGEST: usize = 40;
-/// How many numbered variants of a file name are tried before saving fails.
-const TRIES: u32 = 100;
 
 /// Writes the text to a new file in the folder and returns its path.
 ///
 /// # Errors
 /// An error of the file system if the folder cannot be created or the file cannot be written.
 pub(crate) fn save(folder: &Path, topic: &str, text: &str) -> Result<PathBuf> {
-    std::fs::create_dir_all(folder)?;
-    let name = name(topic);
-    for n in 1..=TRIES {
-        let path = folder.join(if n == 1 { format!("{name}.ics") } else { format!("{name} ({n}).ics") });
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => return file.write_all(text.as_bytes()).map(|()| path),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(ErrorKind::AlreadyExists.into())
+    write_new(folder, &name(topic), "ics", text)
 }
 
 /// The file name for a topic, valid on every system: letters and digits of any script, with hyphens for everything

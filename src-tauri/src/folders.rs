@@ -4,6 +4,9 @@ use crate::autostart::Autostart;
 use std::path::{Path, PathBuf};
 use tauri::{AppHandle, Manager};
 
+/// How many numbered variants of a file name are tried before saving fails.
+const TRIES: u32 = 100;
+
 /// Folders of this profile. Each is created when something is first written to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
@@ -50,6 +53,25 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> 
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)
+}
+
+/// Writes a text to a new file in a folder for people, `NAME.EXTENSION` or `NAME (2).EXTENSION` and so on. Returns its path.
+///
+/// # Errors
+/// An error of the file system if the folder cannot be created or the file cannot be written.
+pub(crate) fn write_new(folder: &Path, name: &str, extension: &str, text: &str) -> std::io::Result<PathBuf> {
+    use std::io::{ErrorKind, Write as _};
+    std::fs::create_dir_all(folder)?;
+    for n in 1..=TRIES {
+        let number = if n == 1 { String::new() } else { format!(" ({n})") };
+        let path = folder.join(format!("{name}{number}.{extension}"));
+        match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(mut file) => return file.write_all(text.as_bytes()).map(|()| path),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::AlreadyExists.into())
 }
 
 /// Renames an unreadable file to a free name, and returns that name.

@@ -155,6 +155,8 @@ fn with_commands(builder: tauri::Builder<tauri::Wry>) -> tauri::Builder<tauri::W
         commands::tables::eat_now,
         commands::tables::stop_waiting,
         commands::tables::set_presence,
+        commands::tables::about_me,
+        commands::tables::save_about_me,
         commands::tables::forget_me,
         commands::tables::make_invite,
         commands::tables::ics,

@@ -23,7 +23,7 @@ const GIVE_UP: Duration = Duration::from_secs(15);
 const UNREACHABLE: Duration = Duration::from_secs(3);
 /// The syntax of commands.
 const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | eat-now [PERSON...] | \
-                      stop | free | away | forget | invite ROOM | board | quit";
+                      stop | free | away | about | forget | invite ROOM | board | quit";
 
 pub(crate) async fn run(options: BoardOptions) -> Result<()> {
     let engine = Engine::start(EngineConfig {
@@ -123,6 +123,7 @@ async fn answer(engine: &Engine, request: Result<BoardRequest>) -> Value {
         Ok(BoardAnswer::Invite { room, invite, expires_ms }) => {
             json!({"t": "invite", "room": room, "invite": invite, "expires_ms": expires_ms})
         }
+        Ok(BoardAnswer::AboutMe(about)) => json!({"t": "about", "about": about}),
         Err(problem) => json!({"t": "error", "code": problem.code, "message": problem.message}),
     }
 }
@@ -143,6 +144,7 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
         "stop" => BoardRequest::StopWaiting,
         "free" => BoardRequest::Presence { presence: Presence::Free },
         "away" => BoardRequest::Presence { presence: Presence::Away },
+        "about" => BoardRequest::AboutMe,
         "forget" => BoardRequest::ForgetMe,
         "invite" => BoardRequest::Invite { room: table()?, uses: 1, hours: 24 },
         _ => bail!("expected one of: {ORDERS}"),

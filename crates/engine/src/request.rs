@@ -4,7 +4,7 @@ use crate::config::Command;
 use crate::stats::EngineStats;
 use crate::view::{Picture, Problem, Tile};
 use media::slot::FrameSlot;
-use signaling::board::BoardRequest;
+use signaling::board::{AboutMe, BoardRequest};
 use signaling::message::ParticipantId;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
@@ -23,6 +23,8 @@ pub enum BoardAnswer {
         /// The end of its validity, in Unix milliseconds.
         expires_ms: u64,
     },
+    /// What the server holds about this person.
+    AboutMe(Box<AboutMe>),
 }
 
 /// The sender for the answer to a request.

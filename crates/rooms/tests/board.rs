@@ -263,7 +263,7 @@ fn people_who_met_are_separated_until_forgotten() {
     board.tick(tomorrow);
     let second = eat(&mut board, tomorrow);
     assert!(second.iter().all(|keys| !first.contains(keys)), "people other than yesterday's: {second:?}");
-    board.forget("key of Ada");
+    board.forget(tomorrow, &who("Ada"));
     assert!(board.take_changes().contains(&Change::Forget { key: "key of Ada".into() }));
     assert_eq!(board.last_met("key of Ada", "key of Ben"), None);
 }

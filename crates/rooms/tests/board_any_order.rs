@@ -86,7 +86,11 @@ impl Store {
                 assert!(a < b);
                 self.met.insert((a, b), at);
             }
-            Change::Forget { key } => self.met.retain(|(a, b), _| *a != key && *b != key),
+            Change::Forget { key } => {
+                self.met.retain(|(a, b), _| *a != key && *b != key);
+                self.invites.retain(|(_, used, _)| *used != key);
+                self.hungry.remove(&key);
+            }
             Change::Prune { met_before, invites_before } => {
                 self.met.retain(|_, at| *at >= met_before);
                 self.invites.retain(|(_, _, expires)| *expires >= invites_before);
@@ -229,7 +233,16 @@ impl World {
                 let Some((_, room)) = self.id(*table) else { return };
                 self.board.set_call(now, &room, keys.iter().map(|n| who(*n).key).collect());
             }
-            Step::Forget(n) => self.board.forget(&who(*n).key),
+            Step::Forget(n) => {
+                // The server lets them leave the call before.
+                for table in self.board.tables().map(|table| table.room.clone()).collect::<Vec<_>>() {
+                    self.board.left_call(now, &table, &who(*n).key);
+                }
+                self.board.forget(now, &who(*n));
+                self.settle();
+                let stored = format!("{:?}", self.store.saved());
+                assert!(!stored.contains(&who(*n).key) && !stored.contains(&who(*n).name), "{stored}");
+            }
             Step::Pass { seconds } => self.now += u64::from(*seconds) * 1_000,
             Step::ClockBack { seconds } => self.now -= u64::from(*seconds) * 1_000,
             Step::Restart => self.restart(),

@@ -1,6 +1,6 @@
 //! The most memory that the server can use: the sum of every bound. ARCHITECTURE.md lists them in a table.
 
-use rooms::board::{MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES};
+use rooms::board::{MAX_BARRED, MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES};
 use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
 use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
 use signaling::limits::{BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_TABLE_LINE, TABLE_SEATS};
@@ -61,10 +61,10 @@ fn parts(config: &Config) -> Vec<Part> {
     ]
 }
 
-/// Tables, meetings, uses of invites, and the history of changes.
+/// Tables, meetings, uses of invites, the history of changes, and erased people who may not come back.
 fn board() -> usize {
     let people = usize::from(*TABLE_SEATS.end()) * 3 + MAX_TABLE_LINE * 2 + MAX_REMOVED;
-    MAX_TABLES * (2 * 1024 + people * ENTRY) + (2 * MAX_MEETINGS + MAX_INVITE_USES + MAX_HISTORY) * ENTRY
+    MAX_TABLES * (2 * 1024 + people * ENTRY) + (2 * MAX_MEETINGS + MAX_INVITE_USES + MAX_HISTORY + MAX_BARRED) * ENTRY
 }
 
 /// STUN and TURN.

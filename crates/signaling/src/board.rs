@@ -4,8 +4,11 @@
 //! with the same rights receives the same bytes. A client finds its own part (its seat, its place in line) by its own
 //! key; [`crate::board_fold::BoardFold`] implements this.
 
+mod about_me;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::about_me::{AboutMe, AboutTable, Meeting, UsedInvite};
 use crate::id::ParticipantId;
 
 /// Who may join a table's call.
@@ -121,7 +124,9 @@ pub enum BoardRequest {
         /// The new presence.
         presence: Presence,
     },
-    /// Erases the record of whom this person has met.
+    /// Asks for everything that the server holds about this person.
+    AboutMe,
+    /// Erases everything that the server has stored about this person.
     ForgetMe,
     /// Creates an invite for a table's room.
     Invite {
@@ -158,6 +163,8 @@ pub enum BoardNews {
         /// Expiry, Unix milliseconds.
         expires_ms: u64,
     },
+    /// Everything that the server holds about this person, who asked for it.
+    AboutMe(Box<AboutMe>),
     /// A request succeeded and is stored. The result survives a power failure.
     Done {
         /// `seq` of the request.

@@ -119,7 +119,7 @@ impl BoardFold {
                 self.notices.push_back(notice.clone());
                 false
             }
-            BoardNews::Invite { .. } | BoardNews::Done { .. } => false,
+            BoardNews::Invite { .. } | BoardNews::AboutMe(_) | BoardNews::Done { .. } => false,
         }
     }
 

@@ -122,6 +122,7 @@ fn every_board_and_room_message_has_an_example() {
         "eat_now",
         "stop_waiting",
         "presence",
+        "about_me",
         "forget_me",
         "invite",
         "lock",
@@ -133,7 +134,8 @@ fn every_board_and_room_message_has_an_example() {
         "hand_over",
         "remove",
     ];
-    let news = ["snapshot", "patch", "you", "notice", "invite", "done", "knocking", "lobby", "state", "muted"];
+    let news =
+        ["snapshot", "patch", "you", "notice", "invite", "about_me", "done", "knocking", "lobby", "state", "muted"];
     assert_eq!(second("client", "do"), requests.map(str::to_owned).into());
     assert_eq!(second("server", "news"), news.map(str::to_owned).into());
 }

@@ -5,7 +5,7 @@ use crate::calendar;
 use crate::figures::unix_ms;
 use crate::folders::Folders;
 use crate::state::{CommandError, SavedCalendar};
-use engine::signaling::board::{BoardRequest, Draft, Presence, RoomRequest};
+use engine::signaling::board::{AboutMe, BoardRequest, Draft, Presence, RoomRequest};
 use engine::signaling::ics;
 use engine::signaling::link::Link;
 use engine::signaling::message::ParticipantId;
@@ -19,6 +19,8 @@ type Answer = Result<(), CommandError>;
 const OPEN_DOOR: [&str; 2] = ["no_such_table", "unexpected_message"];
 /// The title of a lunch without a topic in calendars.
 const LUNCH: &str = "Lunchroom";
+/// The name of the file with what a server holds about this person, without its extension.
+const ABOUT_FILE: &str = "lunchroom-about-me";
 
 #[tauri::command]
 pub(crate) async fn lay_table(engine: TheEngine<'_>, draft: Draft) -> Answer {
@@ -56,6 +58,25 @@ pub(crate) async fn set_presence(engine: TheEngine<'_>, presence: Presence) -> A
     ask(&engine, BoardRequest::Presence { presence }).await
 }
 
+/// Returns everything that the server holds about this person.
+#[tauri::command]
+pub(crate) async fn about_me(engine: TheEngine<'_>) -> Result<Box<AboutMe>, CommandError> {
+    everything(&engine).await
+}
+
+/// Saves everything that the server holds about this person as JSON among the downloads, and returns the file's path.
+#[tauri::command]
+pub(crate) async fn save_about_me(engine: TheEngine<'_>, folders: State<'_, Folders>) -> Result<String, CommandError> {
+    let about = everything(&engine).await?;
+    let failed = |error: std::io::Error| CommandError { code: "about_not_written".into(), message: error.to_string() };
+    let text = serde_json::to_string_pretty(&about).map_err(std::io::Error::other).map_err(failed)?;
+    let folder = folders.downloads.clone();
+    let written =
+        tokio::task::spawn_blocking(move || crate::folders::write_new(&folder, ABOUT_FILE, "json", &text)).await;
+    let path = written.map_err(std::io::Error::other).and_then(|written| written).map_err(failed)?;
+    Ok(path.display().to_string())
+}
+
 #[tauri::command]
 pub(crate) async fn forget_me(engine: TheEngine<'_>) -> Answer {
     ask(&engine, BoardRequest::ForgetMe).await
@@ -72,7 +93,7 @@ pub(crate) async fn make_invite(
     let server = server(&engine)?;
     match engine.board(BoardRequest::Invite { room: room.clone(), uses, hours }).await {
         Ok(BoardAnswer::Invite { room, invite, .. }) => link(&server, &room, Some(&invite)),
-        Ok(BoardAnswer::Done) => {
+        Ok(BoardAnswer::Done | BoardAnswer::AboutMe(_)) => {
             Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() })
         }
         // A room without a table has no door to guard, and neither has any room of a server without a board.
@@ -160,6 +181,15 @@ pub(crate) async fn hand_over(engine: TheEngine<'_>, id: String) -> Answer {
 #[tauri::command]
 pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
     room(&engine, RoomRequest::Remove { id: ParticipantId(id) }).await
+}
+
+async fn everything(engine: &Engine) -> Result<Box<AboutMe>, CommandError> {
+    match engine.board(BoardRequest::AboutMe).await? {
+        BoardAnswer::AboutMe(about) => Ok(about),
+        BoardAnswer::Done | BoardAnswer::Invite { .. } => {
+            Err(CommandError { code: "internal".into(), message: "the server sent something else".into() })
+        }
+    }
 }
 
 async fn ask(engine: &Engine, request: BoardRequest) -> Answer {

@@ -751,6 +751,139 @@ export type Theme = "system" | "light" | "dark";
 export type Noise = "off" | "normal" | "strong";
 
 /**
+ * What the board of a server holds about the person who asked, and nothing about anybody else. Where it would be too
+ * long for a message, [`AboutMe::left_out`] counts what is missing.
+ */
+export type AboutMe = {
+/**
+ * The server's clock, Unix milliseconds.
+ */
+now_ms: number,
+/**
+ * IANA time zone of the community.
+ */
+zone: string,
+/**
+ * The device key.
+ */
+key: string,
+/**
+ * The names that are stored with the key; usually one.
+ */
+names: Array<string>,
+/**
+ * Whether the person is a member.
+ */
+member: boolean,
+/**
+ * What the members see that the person is doing. It is not stored.
+ */
+presence: Presence,
+/**
+ * Number of connections with this key. It is not stored.
+ */
+sessions: number,
+/**
+ * Tables with this key, by beginning. The latest are left out first.
+ */
+tables?: Array<AboutTable>,
+/**
+ * The wait to eat now.
+ */
+waiting?: Waiting,
+/**
+ * Number of people who wait to eat now and named this person.
+ */
+named_by: number,
+/**
+ * Invites that the person has used, by expiry. Those that expire first are left out first.
+ */
+invites?: Array<UsedInvite>,
+/**
+ * When the person last met others, newest first. The oldest are left out first.
+ */
+met?: Array<Meeting>,
+/**
+ * Days for which the server remembers who met whom.
+ */
+met_days: number,
+/**
+ * Number of tables, invites and meetings that are missing above.
+ */
+left_out: number, };
+
+/**
+ * A table, and what the person has to do with it.
+ */
+export type AboutTable = {
+/**
+ * Id.
+ */
+id: string,
+/**
+ * Topic; may be empty.
+ */
+topic: string,
+/**
+ * Menu or place; may be empty.
+ */
+place: string,
+/**
+ * Beginning, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * End, Unix milliseconds.
+ */
+ends_ms: number,
+/**
+ * Whether the table repeats each week.
+ */
+weekly: boolean,
+/**
+ * Whether the person is the host.
+ */
+host: boolean,
+/**
+ * Whether the person has a seat.
+ */
+seat: boolean,
+/**
+ * The person's place in line, from 1; 0 for none.
+ */
+place_in_line: number,
+/**
+ * Whether the person has been in the call, and so need not knock.
+ */
+entered: boolean,
+/**
+ * Whether the host has removed the person.
+ */
+removed: boolean, };
+
+/**
+ * An invite that the person has used.
+ */
+export type UsedInvite = {
+/**
+ * When it expires, Unix milliseconds. The server forgets its use then.
+ */
+expires_ms: number, };
+
+/**
+ * The last meeting with some people.
+ */
+export type Meeting = {
+/**
+ * When, Unix milliseconds.
+ */
+at_ms: number,
+/**
+ * Number of people whom the person has not met since.
+ */
+people: number, };
+
+/**
  * The board as a window displays it.
  */
 export type BoardState = {

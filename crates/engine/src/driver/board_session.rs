@@ -12,7 +12,7 @@ use crate::view::{Problem, Reminder};
 use call::Signal;
 use signaling::board::{BoardNews, BoardRequest, Notice};
 use signaling::board_fold::{BoardFold, BoardState};
-use signaling::message::{ClientMessage, ErrorMessage, ServerMessage};
+use signaling::message::{ClientMessage, ErrorCode, ErrorMessage, ServerMessage};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,10 +30,21 @@ pub(crate) struct BoardSession {
     subscribed: bool,
     shown: Option<Arc<BoardState>>,
     reminders: VecDeque<Reminder>,
-    /// Keyed by the number of the message. An invite also has its room, which its answer names instead of the number.
-    waiting: VecDeque<(u64, Option<String>, Answer)>,
+    /// By the number of the message.
+    waiting: VecDeque<(u64, Expected, Answer)>,
     /// Whether the board or the reminders have changed since the last [`BoardSession::take_changed`].
     changed: bool,
+}
+
+/// The answer to a request.
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    /// `done`, which has the number of the message.
+    Done,
+    /// An invite, which has its room instead.
+    Invite(String),
+    /// What the server holds about this person. It answers the oldest such request.
+    AboutMe,
 }
 
 impl BoardSession {
@@ -85,8 +96,9 @@ impl BoardSession {
 
     /// Remembers the sender for the answer by the number of the message.
     fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
-        let room = match request {
-            BoardRequest::Invite { room, .. } => Some(room.clone()),
+        let expected = match request {
+            BoardRequest::Invite { room, .. } => Expected::Invite(room.clone()),
+            BoardRequest::AboutMe => Expected::AboutMe,
             BoardRequest::Subscribe { .. }
             | BoardRequest::Unsubscribe
             | BoardRequest::Lay(_)
@@ -96,12 +108,12 @@ impl BoardSession {
             | BoardRequest::EatNow { .. }
             | BoardRequest::StopWaiting
             | BoardRequest::Presence { .. }
-            | BoardRequest::ForgetMe => None,
+            | BoardRequest::ForgetMe => Expected::Done,
         };
         if self.waiting.len() == WAITING {
             self.waiting.pop_front();
         }
-        self.waiting.push_back((about, room, answer));
+        self.waiting.push_back((about, expected, answer));
     }
 
     /// Takes a signal of the session. `local_ms` is this machine's clock in Unix milliseconds. Returns true if the
@@ -145,14 +157,19 @@ impl BoardSession {
     fn news(&mut self, local_ms: u64, news: &BoardNews) {
         match news {
             BoardNews::Done { about } => {
-                if let Some(answer) = self.take(|(seq, ..)| seq == about) {
+                if let Some((_, answer)) = self.take(|(seq, ..)| seq == about) {
                     let _ = answer.send(Ok(BoardAnswer::Done)); // the receiver may be dropped
                 }
             }
             BoardNews::Invite { room, invite, expires_ms } => {
-                if let Some(answer) = self.take(|(_, of, _)| of.as_ref() == Some(room)) {
+                if let Some((_, answer)) = self.take(|(_, of, _)| *of == Expected::Invite(room.clone())) {
                     let (room, invite, expires_ms) = (room.clone(), invite.clone(), *expires_ms);
                     let _ = answer.send(Ok(BoardAnswer::Invite { room, invite, expires_ms }));
+                }
+            }
+            BoardNews::AboutMe(about) => {
+                if let Some((_, answer)) = self.take(|(_, of, _)| *of == Expected::AboutMe) {
+                    let _ = answer.send(Ok(BoardAnswer::AboutMe(about.clone())));
                 }
             }
             BoardNews::Snapshot(_) | BoardNews::Patch(_) | BoardNews::You { .. } | BoardNews::Notice(_) => {}
@@ -177,15 +194,19 @@ impl BoardSession {
 
     fn refused(&mut self, error: &ErrorMessage) -> bool {
         let Some(about) = error.about else { return false };
-        let Some(answer) = self.take(|(seq, ..)| *seq == about) else { return false };
-        let code = crate::signal::code(error.code);
+        let Some((expected, answer)) = self.take(|(seq, ..)| *seq == about) else { return false };
+        let code = match (expected, error.code) {
+            // A server from before this request does not know it.
+            (Expected::AboutMe, ErrorCode::Malformed) => "server_too_old".into(),
+            (_, code) => crate::signal::code(code),
+        };
         let _ = answer.send(Err(Problem { code, message: error.message.clone(), device: None }));
         true
     }
 
-    fn take(&mut self, is: impl Fn(&(u64, Option<String>, Answer)) -> bool) -> Option<Answer> {
+    fn take(&mut self, is: impl Fn(&(u64, Expected, Answer)) -> bool) -> Option<(Expected, Answer)> {
         let at = self.waiting.iter().position(is)?;
-        self.waiting.remove(at).map(|(.., answer)| answer)
+        self.waiting.remove(at).map(|(_, expected, answer)| (expected, answer))
     }
 
     fn give_up(&mut self) {
@@ -200,8 +221,7 @@ impl BoardSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use signaling::board::Snapshot;
-    use signaling::message::ErrorCode;
+    use signaling::board::{AboutMe, Presence, Snapshot};
 
     fn ask(
         board: &mut BoardSession,
@@ -241,6 +261,46 @@ mod tests {
         assert!(asked.try_recv().is_err());
         board.handle(0, &ServerMessage::Board(invite("soup")));
         assert!(matches!(asked.try_recv(), Ok(Ok(BoardAnswer::Invite { .. }))));
+    }
+
+    #[test]
+    fn what_the_server_knows_answers_the_request_for_it() {
+        let mut board = BoardSession::new();
+        let mut other = ask(&mut board, 1, BoardRequest::StopWaiting);
+        let mut asked = ask(&mut board, 2, BoardRequest::AboutMe);
+        let about = AboutMe {
+            now_ms: 1,
+            zone: "UTC".into(),
+            key: "me".into(),
+            names: vec![],
+            member: true,
+            presence: Presence::Free,
+            sessions: 1,
+            tables: vec![],
+            waiting: None,
+            named_by: 0,
+            invites: vec![],
+            met: vec![],
+            met_days: 30,
+            left_out: 0,
+        };
+        board.handle(0, &ServerMessage::Board(BoardNews::AboutMe(Box::new(about))));
+        assert!(matches!(asked.try_recv(), Ok(Ok(BoardAnswer::AboutMe(about))) if about.key == "me"));
+        assert!(other.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_server_from_before_a_request_is_said_to_be_too_old() {
+        let mut board = BoardSession::new();
+        let mut asked = ask(&mut board, 1, BoardRequest::AboutMe);
+        let mut other = ask(&mut board, 2, BoardRequest::StopWaiting);
+        for about in [1, 2] {
+            let error = ErrorMessage { code: ErrorCode::Malformed, message: "no".into(), about: Some(about) };
+            board.handle(0, &ServerMessage::Error(error));
+        }
+        let code = |answer: Result<BoardAnswer, Problem>| answer.map_err(|problem| problem.code);
+        assert_eq!(asked.try_recv().map(code), Ok(Err("server_too_old".into())));
+        assert_eq!(other.try_recv().map(code), Ok(Err("malformed".into())));
     }
 
     #[test]

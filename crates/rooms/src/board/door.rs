@@ -35,7 +35,7 @@ impl Board {
         let Some(table) = self.table_of_room(room) else {
             return if names::is_table_room(room) { Err(ErrorCode::NoSuchTable) } else { Ok(Entry::Plain) };
         };
-        require(!table.removed.contains(&who.key), ErrorCode::Removed)?;
+        require(!self.has_removed(table, &who.key), ErrorCode::Removed)?;
         require(now + OPENS_BEFORE_MS >= table.starts, ErrorCode::TooEarly)?;
         let is_host = table.host == who.key;
         if !known && !is_host {

@@ -32,6 +32,31 @@ pub(super) struct Waiting {
     kept_until: u64,
 }
 
+impl Waiting {
+    pub(super) fn is(&self, key: &str) -> bool {
+        self.key == key
+    }
+
+    pub(super) fn wish(&self) -> &Hungry {
+        &self.wish
+    }
+
+    /// Removes somebody from the people to sit with. Returns the change to store.
+    pub(super) fn forget(&mut self, key: &str) -> (Key, Hungry) {
+        self.wish.with.retain(|other| other != key);
+        (self.key.clone(), self.wish.clone())
+    }
+
+    /// Changes the name. Returns the change to store, if there is one.
+    pub(super) fn rename(&mut self, name: &str) -> Option<(Key, Hungry)> {
+        if self.wish.name == name {
+            return None;
+        }
+        self.wish.name = name.to_owned();
+        Some((self.key.clone(), self.wish.clone()))
+    }
+}
+
 /// Restores the people who waited, longest first.
 pub(super) fn from_saved(saved: Vec<(Key, Hungry)>, now: u64) -> Vec<Waiting> {
     let kept_until = now + BACK_MS;
@@ -135,7 +160,7 @@ impl Board {
     fn seat_late(&mut self, now: u64, key: &str) {
         let joinable = |table: &&Table| {
             let young = now >= table.starts && now < table.starts + JOINABLE_MS && now + LEAST_MS <= table.ends;
-            let open = !table.locked && table.door == Door::Open && !table.removed.iter().any(|k| k == key);
+            let open = !table.locked && table.door == Door::Open && !self.has_removed(table, key);
             let free = table.has_room() && !self.is_busy(key, table.starts, table.ends);
             table.kind == Kind::EatNow && young && open && free
         };
@@ -155,7 +180,7 @@ impl Board {
         }
     }
 
-    fn tell_you(&mut self, key: &str) {
+    pub(super) fn tell_you(&mut self, key: &str) {
         let you = self.you(key);
         self.notify(key.to_owned(), you);
     }

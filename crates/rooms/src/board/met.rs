@@ -43,6 +43,16 @@ impl Met {
         self.kept_ms = ms;
     }
 
+    /// How long a meeting is remembered, in milliseconds.
+    pub(super) fn kept_ms(&self) -> u64 {
+        self.kept_ms
+    }
+
+    /// When a person last met each other person, in any order.
+    pub(super) fn times(&self, key: &str) -> impl Iterator<Item = u64> {
+        self.with.get(key).into_iter().flat_map(|others| others.values().copied())
+    }
+
     /// Records that two people are in one call. Returns whether this is a new meeting.
     pub(super) fn meet(&mut self, a: &str, b: &str, now: u64) -> bool {
         let last = self.last(a, b);
@@ -142,7 +152,7 @@ mod tests {
         let mut met = Met::default();
         met.remember_for(10 * DAY);
         assert!(met.meet("a", "b", DAY));
-        assert_eq!(met.staleness("a", "b", 6 * DAY), 500);
+        assert_eq!((met.staleness("a", "b", 6 * DAY), met.times("a").collect::<Vec<_>>()), (500, vec![DAY]));
         met.prune(12 * DAY);
         assert_eq!(met.last("a", "b"), None);
         met.remember_for(0);

@@ -4,8 +4,10 @@
 //! monotonic. [`Board::take_changes`] returns the changes to store, [`Board::take_patch`] the changes to display, and
 //! [`Board::poll_notification`] the messages to single people.
 
+mod about;
 mod calendar;
 mod door;
+mod forget;
 mod history;
 mod host;
 mod hungry;
@@ -52,6 +54,9 @@ pub const MAX_HOSTED: usize = 20;
 pub const MAX_INVITE_USES: usize = 65_536;
 /// Removed people remembered for one table. When full, the first of them may come back.
 pub const MAX_REMOVED: usize = 64;
+/// People who were erased after a host had removed them, remembered until the table or the process ends. When full, the
+/// first of them may come back.
+pub const MAX_BARRED: usize = 1_024;
 /// How far ahead a table may begin.
 pub const HORIZON_MS: u64 = 62 * 24 * 3_600_000;
 /// How long before a table begins its room opens.
@@ -96,6 +101,8 @@ pub struct Board {
     hungry: Vec<Waiting>,
     met: Met,
     invites: HashMap<InviteId, (u64, BTreeSet<Key>)>,
+    /// Tables, and people whom their hosts removed and who were erased since. Not stored.
+    barred: VecDeque<(String, Key)>,
     pruned: u64,
     /// Tables to store. The caller drains this and everything below after each call.
     touched: BTreeSet<String>,
@@ -129,6 +136,7 @@ impl Board {
             hungry: hungry::from_saved(saved.hungry, now),
             met: Met::from_saved(saved.met),
             invites,
+            barred: VecDeque::new(),
             pruned: 0,
             touched: BTreeSet::new(),
             changes: Vec::new(),
@@ -190,7 +198,7 @@ impl Board {
             return Ok(());
         }
         require(now < table.ends, ErrorCode::SlotPast)?;
-        require(!table.removed.contains(&who.key), ErrorCode::Removed)?;
+        require(!self.has_removed(table, &who.key), ErrorCode::Removed)?;
         require(!table.locked, ErrorCode::RoomLocked)?;
         require(!self.is_busy(&who.key, table.starts, table.ends), ErrorCode::AlreadySeated)?;
         let may_wait = wait && table.waiting.len() < MAX_TABLE_LINE;
@@ -229,6 +237,13 @@ impl Board {
     pub fn delete(&mut self, key: &str, id: &str) -> Result<(), ErrorCode> {
         let table = self.tables.get(id).ok_or(ErrorCode::NoSuchTable)?;
         require(table.host == key, ErrorCode::NotHost)?;
+        self.delete_table(id, key);
+        Ok(())
+    }
+
+    /// Deletes a table and informs the people at it and in line, but not the one who deletes it.
+    fn delete_table(&mut self, id: &str, key: &str) {
+        let Some(table) = self.tables.get(id) else { return };
         let others = table.taken.iter().map(|seat| &seat.key).chain(table.waiting.iter().map(|waiting| &waiting.id));
         let others: Vec<Key> = others.filter(|other| *other != key).cloned().collect();
         let notice = notice(table, NoticeKind::Deleted);
@@ -236,7 +251,6 @@ impl Board {
             self.notify(other, BoardNews::Notice(notice.clone()));
         }
         self.drop_table(id);
-        Ok(())
     }
 
     /// Advances the time: sends reminders, hands over absent hosts' tables, matches people who wait to eat, removes
@@ -457,6 +471,7 @@ impl Board {
             self.show_people(call);
         }
         self.kept.remove(id);
+        self.barred.retain(|(table, _)| table != id);
         self.knocking.remove(id);
         self.doors.insert(table.room.clone());
         self.touched.remove(id);

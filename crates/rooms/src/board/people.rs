@@ -22,6 +22,18 @@ impl Somebody {
     pub(super) fn is_member(&self) -> bool {
         self.member
     }
+
+    pub(super) fn sessions(&self) -> u32 {
+        self.sessions
+    }
+
+    fn presence(&self) -> Presence {
+        match (self.rooms, self.away) {
+            (1.., _) => Presence::AtTable,
+            (0, true) => Presence::Away,
+            (0, false) => Presence::Free,
+        }
+    }
 }
 
 impl Board {
@@ -88,12 +100,6 @@ impl Board {
         self.dirty.table(&id);
     }
 
-    /// Erases the record of whom somebody has met.
-    pub fn forget(&mut self, key: &str) {
-        self.met.forget(key);
-        self.changes.push(Change::Forget { key: key.to_owned() });
-    }
-
     /// When two people last met, if that is remembered.
     pub fn last_met(&self, a: &str, b: &str) -> Option<u64> {
         self.met.last(a, b)
@@ -109,12 +115,11 @@ impl Board {
 
     pub(super) fn person(&self, key: &str) -> Option<PersonInfo> {
         let person = self.people.get(key).filter(|person| person.member)?;
-        let presence = match (person.rooms, person.away) {
-            (1.., _) => Presence::AtTable,
-            (0, true) => Presence::Away,
-            (0, false) => Presence::Free,
-        };
-        Some(PersonInfo { id: key.to_owned(), name: person.name.clone(), presence })
+        Some(PersonInfo { id: key.to_owned(), name: person.name.clone(), presence: person.presence() })
+    }
+
+    pub(super) fn presence(&self, key: &str) -> Option<Presence> {
+        self.people.get(key).map(Somebody::presence)
     }
 
     pub(super) fn everybody(&self) -> impl Iterator<Item = PersonInfo> {
@@ -135,8 +140,11 @@ impl Board {
         self.people.get(key).is_some_and(|person| person.member)
     }
 
-    /// Seats and lines show the name from the last hello.
+    /// Seats, lines and wishes have the name from the last hello.
     fn call_by_name(&mut self, key: &str, name: &str) {
+        let wishes =
+            self.hungry.iter_mut().filter(|waiting| waiting.is(key)).filter_map(|waiting| waiting.rename(name));
+        self.changes.extend(wishes.map(|(key, wish)| Change::Hungry { key, wish: Some(wish) }));
         let other = |called: &str| called != name;
         let stale = self.tables.values().filter(|table| {
             table.taken.iter().any(|seat| seat.key == key && other(&seat.name))

@@ -22,7 +22,7 @@ pub enum Change {
         /// The last time.
         at: u64,
     },
-    /// Erase the record of whom somebody has met.
+    /// Erase somebody's key wherever it is stored. Changes after this one hold what remains.
     Forget {
         /// The person.
         key: Key,

@@ -269,7 +269,7 @@ fn person_bytes(person: &PersonInfo) -> usize {
 }
 
 /// Size of a clean text in JSON, where only quotes and backslashes are escaped.
-fn json_bytes(text: &str) -> usize {
+pub(super) fn json_bytes(text: &str) -> usize {
     let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
     text.len() + escaped + 2
 }

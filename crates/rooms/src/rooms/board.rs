@@ -112,13 +112,26 @@ impl Rooms {
             BoardRequest::EatNow { with } => board.eat_now(now, who, with)?,
             BoardRequest::StopWaiting => board.stop_waiting(&who.key),
             BoardRequest::Presence { presence } => board.set_presence(&who.key, presence),
-            BoardRequest::ForgetMe => board.forget(&who.key),
+            BoardRequest::AboutMe => return Ok(Some(BoardNews::AboutMe(Box::new(board.about(now, who))))),
+            BoardRequest::ForgetMe => self.forget(who),
             BoardRequest::Invite { room, uses, hours } => {
                 let (invite, expires_ms) = board.invite(now, who, &room, uses, hours)?;
                 return Ok(Some(BoardNews::Invite { room, invite, expires_ms }));
             }
         }
         Ok(None)
+    }
+
+    /// Erases somebody, who leaves the calls of tables before.
+    fn forget(&mut self, who: &Who) {
+        for session in self.people.sessions(&who.key).to_vec() {
+            let found = self.sessions.get(&session);
+            let room = found.and_then(|found| found.room.as_ref().or(found.knocks.as_ref()));
+            if room.is_some_and(|room| self.board.table_of_room(room).is_some()) {
+                let _ = self.leave(&session); // it is in the room
+            }
+        }
+        self.board.forget(self.unix_ms, who);
     }
 
     /// Returns what somebody may see. A guest sees the table for which they have an invite or a seat, and cannot find

@@ -20,7 +20,12 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
         Change::Met { a, b, at } => {
             run(to, "INSERT OR REPLACE INTO met (a, b, at) VALUES (?1, ?2, ?3)", params![a, b, time(*at)])?;
         }
-        Change::Forget { key } => run(to, "DELETE FROM met WHERE a = ?1 OR b = ?1", params![key])?,
+        Change::Forget { key } => {
+            run(to, "DELETE FROM met WHERE a = ?1 OR b = ?1", params![key])?;
+            run(to, "DELETE FROM invite_uses WHERE key = ?1", params![key])?;
+            run(to, "DELETE FROM hungry WHERE key = ?1", params![key])?;
+            run(to, "DELETE FROM sitters WHERE key = ?1", params![key])?;
+        }
         Change::Prune { met_before, invites_before } => {
             run(to, "DELETE FROM met WHERE at < ?1", params![time(*met_before)])?;
             run(to, "DELETE FROM invite_uses WHERE expires < ?1", params![time(*invites_before)])?;

@@ -6,9 +6,9 @@ use std::process::Stdio;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use server::Config;
-use signaling::board::{BoardNews, BoardRequest, Door, Draft, TableInfo};
+use signaling::board::{AboutMe, BoardNews, BoardRequest, Door, Draft, TableInfo};
 use signaling::board_fold::{BoardFold, BoardState};
-use signaling::message::{ClientMessage, ErrorCode, MediaState, ServerMessage};
+use signaling::message::{ClientMessage, ErrorCode, LeaveReason, MediaState, ServerMessage};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -97,6 +97,65 @@ async fn a_taken_seat_appears_on_every_open_board() {
     ben.asked(BoardRequest::Take { table: laid.id, wait: false }).await.expect("seated");
     assert_eq!(table(&mut ada, "soup").await.taken_count, 1);
     assert_eq!(table(&mut ada, "soup").await.taken_count, 2);
+}
+
+/// Everything that the server says it knows of somebody.
+async fn about(raw: &mut Raw) -> AboutMe {
+    let news = raw.asked(BoardRequest::AboutMe).await.expect("answered");
+    let about = news.into_iter().find_map(|news| match news {
+        BoardNews::AboutMe(about) => Some(*about),
+        _ => None,
+    });
+    about.expect("before `done`")
+}
+
+#[tokio::test]
+async fn people_see_what_the_server_knows_of_them_and_erase_it() {
+    let folder = Folder::new("about");
+    let server = start(Config { data_dir: Some(folder.0.clone()), ..config() }).await;
+    let (mut ada, mut ben) = (member(server.addr(), 1).await, member(server.addr(), 2).await);
+    look(&mut ben).await;
+    ada.asked(BoardRequest::Lay(draft("soup", 0))).await.expect("laid");
+    let laid = table(&mut ben, "soup").await;
+    ben.asked(BoardRequest::Take { table: laid.id.clone(), wait: false }).await.expect("seated");
+    ada.say(join(&laid.room)).await;
+    while !matches!(ada.next().await, ServerMessage::Joined { .. }) {}
+    let known = about(&mut ada).await;
+    assert_eq!((known.key, known.sessions, known.tables.len()), (ada.key.public().to_string(), 1, 1));
+    assert!(known.tables[0].host && known.tables[0].seat && known.tables[0].entered);
+    assert_eq!(
+        about(&mut ben).await.tables.iter().map(|one| (one.host, one.seat)).collect::<Vec<_>>(),
+        [(false, true)]
+    );
+
+    let seq = ada.ask(BoardRequest::ForgetMe).await;
+    let left = ServerMessage::Left { reason: LeaveReason::Left };
+    while ada.next().await != left {} // the seat is among what is erased
+    while !matches!(ada.next().await, ServerMessage::Board(BoardNews::Done { about }) if about == seq) {}
+    let files = std::fs::read_dir(&folder.0).expect("a folder").map(|file| std::fs::read(file.expect("a file").path()));
+    let (stays, gone) = (ben.key.public().to_string(), ada.key.public().to_string());
+    let all: Vec<u8> = files.flat_map(|bytes| bytes.expect("readable")).collect();
+    let holds = |key: &str| all.windows(key.len()).any(|window| window == key.as_bytes());
+    assert!(holds(&stays) && !holds(&gone));
+    assert!(about(&mut ada).await.tables.is_empty());
+    assert!(about(&mut ben).await.tables[0].host, "the table goes on");
+}
+
+#[tokio::test]
+async fn a_guest_learns_only_what_the_server_knows_of_them() {
+    let server = start(Config { member_secret: Some(SECRET.into()), ..config() }).await;
+    let mut ada = member(server.addr(), 1).await;
+    let (room, invite) = invited(&mut ada).await;
+    let mut gus = Raw::connect(server.addr(), 9).await;
+    gus.hello_with("a guess").await;
+    gus.welcome().await;
+    assert!(about(&mut gus).await.tables.is_empty());
+    let join = ClientMessage::Join { room, media: MediaState::default(), invite: Some(invite), nonce: None };
+    gus.say(join).await;
+    while !matches!(gus.next().await, ServerMessage::Joined { .. }) {}
+    let known = about(&mut gus).await;
+    assert_eq!((known.member, known.tables.len(), known.invites.len()), (false, 1, 1));
+    assert!(known.tables[0].seat && !known.tables[0].host);
 }
 
 /// A room, and an invite to it by a member.

@@ -1,7 +1,7 @@
 //! Limits of the board's messages.
 
 use super::{check_id, require};
-use crate::board::{BoardNews, BoardRequest, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting};
+use crate::board::{AboutMe, BoardNews, BoardRequest, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting};
 use crate::limits::{
     INVITE_HOURS, INVITE_USES, MAX_EAT_WITH, MAX_ID_BYTES, MAX_INVITE_CHARS, MAX_LOBBY, MAX_PLACE_CHARS,
     MAX_ROOM_CHARS, MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_invite, is_room_name,
@@ -30,6 +30,7 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
         BoardRequest::Unsubscribe
         | BoardRequest::StopWaiting
         | BoardRequest::Presence { .. }
+        | BoardRequest::AboutMe
         | BoardRequest::ForgetMe => Ok(()),
     }
 }
@@ -83,8 +84,25 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
             require(is_room_name(room), ErrorCode::BadRoom)?;
             require(invite.len() <= MAX_INVITE_CHARS && is_invite(invite), ErrorCode::Malformed)
         }
+        BoardNews::AboutMe(about) => check_about(about),
         BoardNews::You { waiting: None } | BoardNews::Done { .. } => Ok(()),
     }
+}
+
+fn check_about(about: &mut AboutMe) -> Result<(), ErrorCode> {
+    require(about.zone.len() <= MAX_ZONE_BYTES, ErrorCode::TooLarge)?;
+    check_text(&about.key)?;
+    about.names.iter_mut().for_each(|name| *name = shown_name(name));
+    if let Some(Waiting { since_ms: _, with }) = &mut about.waiting {
+        with.truncate(MAX_EAT_WITH);
+        with.iter().try_for_each(|id| check_text(id))?;
+    }
+    for table in &mut about.tables {
+        check_text(&table.id)?;
+        table.topic = shown_label(&table.topic, MAX_TOPIC_CHARS);
+        table.place = shown_label(&table.place, MAX_PLACE_CHARS);
+    }
+    Ok(())
 }
 
 pub(super) fn check_room_news(news: &mut RoomNews) -> Result<(), ErrorCode> {
