@@ -7,6 +7,7 @@
 // Signed in means, as in the app, that the settings have a name and a server.
 
 import { GuestBackend } from '../guest/backend.js';
+import { saveText } from '../guest/download.js';
 import { saveSettings } from '../guest/storage.js';
 import { memberKeyOf } from '../shared/protocol.js';
 import { event } from '../shared/ics.js';
@@ -14,7 +15,6 @@ import { hostOf } from '../shared/server.js';
 import { t } from '../shared/strings.js';
 import { isQuiet } from '../shared/quiet.js';
 import { linkTo } from './door.js';
-import { saveText } from './download.js';
 import { forgetPerson, keepStorage, loadMember, saveMember } from './membership.js';
 import { Notifier } from './notifier.js';
 
@@ -61,7 +61,6 @@ export class DoorBackend extends GuestBackend {
       case 'eat_now': return this.#ask('eat_now', { with: args.with });
       case 'stop_waiting': return this.#ask('stop_waiting');
       case 'set_presence': return this.#ask('presence', { presence: args.presence });
-      case 'forget_me': return this.#ask('forget_me');
       case 'make_invite': return this.#invite(args);
       case 'app_link': return this.door.link && linkTo(this.door.link, args.room);
       case 'ics': return this.#calendar(args.table);

@@ -14,6 +14,7 @@ import { webAddress } from '../shared/web-links.js';
 import { collectStats } from './stats.js';
 import { deviceKey, loadSettings, saveSettings } from './storage.js';
 import { AudioLevels } from './audio-levels.js';
+import { saveText } from './download.js';
 import { GuestFiles, chooseFiles } from './files.js';
 import { LocalMedia } from './local-media.js';
 import { OwnShare } from './own-share.js';
@@ -205,6 +206,9 @@ export class GuestBackend {
       case 'hand_over':
       case 'remove': return this.#tellRoom({ type: 'room', do: name, id: args.id });
       case 'take_seat': return this.board.request({ type: 'board', do: 'take', table: args.table, wait: args.wait ?? false });
+      case 'about_me': return this.#aboutMe();
+      case 'save_about_me': return saveText('lunchroom-about-me.json', 'application/json', JSON.stringify(await this.#aboutMe(), null, 2));
+      case 'forget_me': return this.board.request({ type: 'board', do: 'forget_me' });
       case 'leave_seat': return this.board.request({ type: 'board', do: 'leave', table: args.table });
       default: throw { code: 'not_here', message: name };
     }
@@ -332,6 +336,12 @@ export class GuestBackend {
     this.update({ settings });
     this.#call?.setDataSaver(settings.data_saver);
     this.#measureVideos();
+  }
+
+  /** Everything that the server has stored about this person. @returns {Promise<import('../shared/model.d.ts').AboutMe>} */
+  async #aboutMe() {
+    const { type: _type, news: _news, ...about } = /** @type {Message} */ (await this.board.request({ type: 'board', do: 'about_me' }));
+    return /** @type {any} */ (about);
   }
 
   /** Sends a message to the room, which has no answer. @param {Message} message */

@@ -22,7 +22,7 @@
  *   `send_chat {text}`, `small_window {on}` (a small window above others; a guest's shows one picture, and a second call closes it), `open_web {url}` (in the system's browser), `send_files {to}` (lets the person choose files), `send_dropped {to}`, `dismiss_dropped`, `transfer {id, choice}`, `show_transfer {id}`, `compare {id, key}` (the numbers of the code with a participant), `mark_compared {id, key}`, `preview {media}`, `select_devices {choice}`, `refresh_devices`, `test_sound`, `save_settings {settings}`,
  *   `open_link {link}`, `dismiss_link`, `dismiss_notice`, `host_here`, `stop_hosting`, `connect {server, fingerprint?}`, `stats`,
  *   `export_log`, `check_connection {server?, fingerprint?, language}` (a ConnectionReport), `check_others` (their reports appear in the state), `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`,
- *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `forget_me`, `make_invite {room, uses, hours}`, `dismiss_reminders {last}`, `save_calendar {table}`, `ics {table}`;
+ *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `about_me` (an AboutMe), `save_about_me` (the file's name), `forget_me`, `make_invite {room, uses, hours}`, `dismiss_reminders {last}`, `save_calendar {table}`, `ics {table}`;
  *   of the door: `sign_in {name, secret}`, `sign_out`, `app_link {room}`;
  *   of a room: `admit {id}`, `refuse {id}`, `lock {locked}`, `mute {id}`, `lower_hand {id}`, `spotlight {id}` (null: nobody), `hand_over {id}`, `remove {id}`. Rejects with a CommandError.
  * @property {(host: HTMLElement, picture: Picture) => () => void} attach

@@ -11,7 +11,7 @@ import { BoardFold } from './board-fold.js';
 /** @typedef {import('./model.d.ts').Reminder} Reminder */
 /** @typedef {import('./protocol.js').Message} Message */
 /** @typedef {import('./protocol.js').Session} Session */
-/** @typedef {{ about: number, room: string | null, resolve: (answer?: Message) => void, reject: (error: object) => void }} Request */
+/** @typedef {{ about: number, do: string, room: string | null, resolve: (answer?: Message) => void, reject: (error: object) => void }} Request */
 
 /** Requests that wait for the server's answer. When full, the oldest fails. */
 const MAX_WAITING = 32;
@@ -54,15 +54,15 @@ export class BoardSession {
   /**
    * Sends a request to the board. While the connection is interrupted, it waits until the session is resumed or lost.
    * @param {Message} message of type `board`
-   * @returns {Promise<Message | undefined>} the invite that was asked for; undefined for other requests. Rejects with the
-   *   server's error, or with `unanswered` or `not_connected`.
+   * @returns {Promise<Message | undefined>} the invite or the record that was asked for; undefined for other requests. Rejects
+   *   with the server's error, or with `unanswered`, `not_connected` or `server_too_old`.
    */
   request(message) {
     return new Promise((resolve, reject) => {
       const about = this.#session?.send(message) ?? 0;
       if (!about) return reject({ code: 'not_connected', message: 'there is no session' });
       if (this.#waiting.length === MAX_WAITING) this.#waiting.shift()?.reject({ code: 'unanswered', message: 'too many requests' });
-      this.#waiting.push({ about, room: message.do === 'invite' ? message.room : null, resolve, reject });
+      this.#waiting.push({ about, do: message.do, room: message.do === 'invite' ? message.room : null, resolve, reject });
     });
   }
 
@@ -79,6 +79,9 @@ export class BoardSession {
       case 'invite':
         this.#take(request => request.room === message.room)?.resolve(message);
         return false;
+      case 'about_me':
+        this.#take(request => request.do === 'about_me')?.resolve(message);
+        return false;
       case 'notice': return this.#remind(message);
       default:
         if (!this.#fold.handle(message, localMs)) return false;
@@ -90,7 +93,9 @@ export class BoardSession {
   /** Fails the request that an error is about. @param {Message} error @returns {boolean} false if it is about something else */
   refused({ about, code, message = '' }) {
     const request = about === undefined ? undefined : this.#take(one => one.about === about);
-    request?.reject({ code, message });
+    // A server from before this request does not know it.
+    const tooOld = code === 'malformed' && request?.do === 'about_me';
+    request?.reject({ code: tooOld ? 'server_too_old' : code, message });
     return request !== undefined;
   }
 

@@ -47,6 +47,7 @@ function unchanged(message) {
 
 /** @param {Message} news */
 function board(news) {
+  if (news.news === 'about_me') return about(news);
   const change = { ...news };
   if (news.tables) change.tables = news.tables.map(table);
   if (news.people) change.people = news.people.map(withShownName);
@@ -54,8 +55,14 @@ function board(news) {
   return change;
 }
 
+/** @param {Message} news */
+const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels) });
+
 /** @param {Record<string, any>} info */
-const table = info => ({ ...info, topic: shownLabel(info.topic, TOPIC_CHARS), place: shownLabel(info.place, PLACE_CHARS), taken: (info.taken ?? []).map(withShownName) });
+const labels = info => ({ ...info, topic: shownLabel(info.topic, TOPIC_CHARS), place: shownLabel(info.place, PLACE_CHARS) });
+
+/** @param {Record<string, any>} info */
+const table = info => ({ ...labels(info), taken: (info.taken ?? []).map(withShownName) });
 
 /** @param {Record<string, any>} one */
 const participant = one => ({ ...withShownName(/** @type {{ name: string }} */ (one)), hand: place(one.hand) });

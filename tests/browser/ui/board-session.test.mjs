@@ -34,6 +34,16 @@ test('an invite answers the request for its room', async () => {
   assert.equal(await taken, undefined);
 });
 
+test('what the server knows answers the request for it, and a server that does not know the request is too old', async () => {
+  const { board } = begun(), ask = name => board.request({ type: 'board', do: name });
+  const [taken, about, old, other] = ['take', 'about_me', 'about_me', 'forget_me'].map(ask);
+  board.handle({ type: 'board', news: 'about_me', key: 'me' }, 0);
+  for (const about of [1, 2]) board.handle({ type: 'board', news: 'done', about }, 0);
+  for (const about of [3, 4]) board.refused({ code: 'malformed', about });
+  assert.deepEqual([await taken, (await about).key], [undefined, 'me']);
+  assert.deepEqual([await codeOf(old), await codeOf(other)], ['server_too_old', 'malformed']);
+});
+
 test('a new session fails what the old one did not answer, and keeps the old board until the new one is whole', async () => {
   const { board } = begun();
   assert.equal(board.handle(snapshot({ free_count: 3 }), 0), true);

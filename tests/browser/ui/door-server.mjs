@@ -34,6 +34,8 @@ export class DoorServer {
   tables = [table('a', '김치찌개 먹을 사람', NOON - 12 * MINUTE, [{ id: 'p1', name: '이서준' }, { id: 'p3', name: '최도윤' }], { place: '을지로 3가', in_call: 2 }),
     table('b', 'Book club', NOON + 48 * MINUTE, [{ id: 'p2', name: 'Anna Schmidt' }], { weekly: true, door: 'knock' })];
   waiting = null;
+  /** What the server knows of the person. */
+  about = null;
   #seq = 0;
   #received = 0;
   #socket = null;
@@ -133,6 +135,8 @@ export class DoorServer {
       case 'presence': this.patch({ people: [{ ...you, presence: message.presence }] }); break;
       case 'eat_now': this.send({ type: 'board', news: 'you', waiting: { since_ms: NOON, with: message.with } }); break;
       case 'stop_waiting': this.send({ type: 'board', news: 'you', waiting: null }); break;
+      case 'about_me': this.send({ type: 'board', news: 'about_me', ...this.about }); break;
+      case 'forget_me': this.about = { ...this.about, tables: [], waiting: undefined, named_by: 0, invites: [], met: [], left_out: 0 }; break;
       case 'invite': this.send({ type: 'board', news: 'invite', room: message.room, invite: 'T0k3n', expires_ms: NOON }); break;
     }
     this.send({ type: 'board', news: 'done', about });

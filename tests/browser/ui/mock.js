@@ -48,6 +48,8 @@
     share({ id, name }) { mock.push({ ...mock.state, share: { id, name, state: 'live' } }); }, stop_share() { mock.push({ ...mock.state, share: null }); },
     compare: () => [233, 29, 13, 172, 226, 113, 218, 108, 144, 22],
     check_connection: ({ language }) => window.report?.[language] ?? new Promise(() => {}),
+    about_me: () => window.about, save_about_me: () => 'Downloads/lunchroom-about-me.json',
+    forget_me() { window.about = { ...window.about, tables: [], waiting: null, named_by: 0, invites: [], met: [], left_out: 0 }; },
     mark_compared({ id }) { const { settings, session, call } = mock.state, { key, name } = call.participants.find(one => one.id === id); mock.push({ ...mock.state, settings: { ...settings, known: [...settings.known, { server: session.server, key, name }] } }); },
     send_chat({ text }) { const { call, chat } = mock.state; mock.push({ ...mock.state, chat: [...chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] }); },
     dismiss_notice() { mock.push({ ...mock.state, notice: null }); },

@@ -8,6 +8,7 @@ import { hostOf, originOf, serverOf } from '../server.js';
 import { t } from '../strings.js';
 import { isMine } from '../tables.js';
 import { View } from '../view.js';
+import { openAboutMe } from './about-me.js';
 import { announce, attempt } from './notices.js';
 import { checkConnection } from './connection-check.js';
 import { Devices } from './devices.js';
@@ -54,7 +55,7 @@ export class SettingsPanel extends View {
       this.#section(t.shortcuts, shortcuts(), ...this.#globalKeys()),
       this.#section(t.privacy, h('p', { class: 'quiet', text: t.privacyWords }),
         this.#switch('relay_only', t.relayOnly, t.relayOnlyHint, on => save({ relay_only: on }), s => s.relay_only), h('div', { class: 'row wrap' },
-        state().board?.member ? h('button', { type: 'button', class: 'small', text: t.forgetMe, onclick: () => forget() }) : null,
+        state().session.kind === 'open' ? h('button', { type: 'button', class: 'small', id: 'about-me', text: t.aboutMe, onclick: () => openAboutMe() }) : null,
         backend.shell === 'app' ? h('button', { type: 'button', class: 'small', text: t.exportLog, onclick: () => exportLog() }) : null)),
       h('p', { class: 'quiet version', text: `Lunchroom ${state().version}` }));
   }
@@ -199,11 +200,6 @@ export function shortcuts() {
 async function signOut() {
   const seats = state().board?.tables.filter(isMine).length ?? 0;
   if (await ask({ title: t.signOut, words: t.signOutSure(seats), yes: t.signOut, danger: true })) await attempt(backend.call('sign_out'));
-}
-
-async function forget() {
-  if (!await ask({ title: t.forgetMe, words: t.forgetMeSure, yes: t.forgetMe, danger: true })) return;
-  if (await attempt(backend.call('forget_me').then(() => true))) announce(t.forgotten);
 }
 
 async function exportLog() {

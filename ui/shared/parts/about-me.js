@@ -1,0 +1,109 @@
+// What the server has stored about the person who asks: a list to read, a file to keep, and erasing all of it.
+
+import { backend } from '../backend.js';
+import { h } from '../dom.js';
+import { problem, t } from '../strings.js';
+import { clock, dayOf, differsFromLocal, longDay, zoneName, zoneOr } from '../times.js';
+import { ask, openDialog } from './dialog.js';
+
+/** @typedef {import('../model.d.ts').AboutMe} AboutMe */
+/** @typedef {import('../model.d.ts').AboutTable} AboutTable */
+/** @typedef {import('../model.d.ts').Waiting} Waiting */
+
+/** Opens the dialog and asks the server. */
+export function openAboutMe() {
+  // Only these lines are spoken by themselves. The list is read when the person goes there.
+  const lead = h('p', { class: 'lead', role: 'status', tabindex: '-1', text: t.about.wait }), outcome = h('p', { class: 'outcome', role: 'status' });
+  const list = h('div', { class: 'about' }), buttons = h('div', { class: 'actions' });
+  const dialog = openDialog({ title: t.aboutMe, class: 'about-sheet', body: [lead, list, outcome, buttons] });
+  /** Runs a command, and says in the dialog how it went: notices are behind it. @param {string} name @param {(result: any) => string} done */
+  const run = async (name, done) => {
+    try {
+      outcome.textContent = done(await backend.call(name));
+      return true;
+    } catch (error) {
+      outcome.textContent = wordsOf(error);
+      return false;
+    }
+  };
+  const show = async () => {
+    try {
+      const about = await backend.call('about_me');
+      lead.textContent = isEmpty(about) ? t.about.nothing : t.about.all;
+      list.replaceChildren(...sections(about));
+      buttons.replaceChildren(...actions(about));
+    } catch (error) {
+      lead.textContent = wordsOf(error);
+      for (const part of [list, buttons]) part.replaceChildren();
+    }
+  };
+  const erase = async () => {
+    if (!await ask({ title: t.about.eraseSure, words: t.about.eraseWords, yes: t.about.eraseYes, danger: true })) return;
+    if (!await run('forget_me', () => t.about.erased)) return;
+    await show();
+    if (dialog.open) lead.focus(); // the button that had the focus is gone
+  };
+  /** @param {AboutMe} about */
+  const actions = about => [h('button', { type: 'button', id: 'about-save', text: t.about.save, onclick: () => run('save_about_me', t.about.saved) }),
+    ...(isEmpty(about) ? [] : [h('button', { type: 'button', class: 'danger', id: 'about-erase', text: t.about.erase, onclick: erase })])];
+  show();
+}
+
+/** @param {unknown} error */
+function wordsOf(error) {
+  const { code = 'internal', message } = /** @type {import('../backend.js').CommandError} */ (error ?? {});
+  return problem(code, message);
+}
+
+/** Whether the server has stored nothing: it knows the key and the name while the person is connected. @param {AboutMe} about */
+const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by }) => !tables.length && !invites.length && !met.length && !waiting && !named_by;
+
+/** @param {AboutMe} about @returns {Node[]} */
+function sections(about) {
+  const zone = zoneOr(about.zone), { tables = [], invites = [], met = [], left_out: leftOut } = about;
+  return [
+    h('section', {}, h('h3', { text: t.about.you }), person(about)),
+    listed(t.about.tables, tables.map(one => table(one, zone))),
+    listed(t.about.eatNow, eatNow(about, zone)),
+    listed(t.about.invites, invites.map(one => line(t.about.expires(moment(one.expires_ms, zone))))),
+    listed(t.about.met, met.map(one => line(moment(one.at_ms, zone), t.about.people(one.people))), t.about.metKept(about.met_days)),
+    leftOut ? h('p', { text: t.about.leftOut(leftOut) }) : null,
+    h('p', { class: 'quiet', text: [t.about.unstored, differsFromLocal(about.now_ms, zone) ? t.about.times(zoneName(about.now_ms, zone)) : ''].join(' ').trim() }),
+  ].filter(part => part !== null);
+}
+
+/** @param {AboutMe} about */
+function person({ names, key, member, presence, sessions }) {
+  const rows = [[t.about.name, names.join(', ')], [t.about.key, key], [t.about.role, member ? t.about.member : t.about.guest], [t.about.now, `${t.presences[presence]} · ${t.about.connections(sessions)}`]];
+  return h('dl', {}, ...rows.flatMap(([name, value]) => [h('dt', { text: name }), h('dd', { dir: 'auto', text: value })]));
+}
+
+/** A list with a heading; null if there is nothing. @param {string} title @param {HTMLLIElement[]} items @param {string} [words] */
+function listed(title, items, words) {
+  return items.length ? h('section', {}, h('h3', { text: title }), h('ul', { role: 'list' }, ...items), words ? h('p', { class: 'quiet', text: words }) : null) : null;
+}
+
+/** @param {string} what @param {string} [more] */
+const line = (what, more) => h('li', {}, h('span', { text: what }), more ? h('span', { class: 'quiet', text: more }) : null);
+
+/** @param {AboutTable} one @param {string} zone */
+function table(one, zone) {
+  const when = `${moment(one.starts_ms, zone)}–${clock(one.ends_ms, zone)}`;
+  return h('li', {}, h('strong', { dir: 'auto', text: [one.topic || t.usualTopic, one.place].filter(Boolean).join(', ') }),
+    h('span', { text: one.weekly ? `${when}, ${t.weekly}` : when }), h('span', { class: 'quiet', text: roles(one).join(', ') }));
+}
+
+/** What the person has to do with a table. @param {AboutTable} one */
+function roles(one) {
+  const { host, seat, inLine, entered, removed } = t.about;
+  return [one.host && host, one.seat && seat, one.place_in_line && inLine(one.place_in_line), one.entered && entered, one.removed && removed].filter(Boolean);
+}
+
+/** @param {AboutMe} about @param {string} zone */
+function eatNow({ waiting, named_by: namedBy }, zone) {
+  const chosen = waiting?.with.length ?? 0;
+  return [waiting ? line(t.about.waiting(moment(waiting.since_ms, zone)), chosen ? t.about.chosen(chosen) : '') : null, namedBy ? line(t.about.chosenBy(namedBy)) : null].filter(item => item !== null);
+}
+
+/** "Monday, 23 November, 12:30" @param {number} ms @param {string} zone */
+const moment = (ms, zone) => `${longDay(dayOf(ms, zone))}, ${clock(ms, zone)}`;
