@@ -35,6 +35,8 @@ enum Check {
     Clang,
     /// Python can create a virtual environment with pip.
     PythonVenv,
+    /// The system's Python has this module.
+    PythonModule(&'static str),
     /// Node of at least this major version.
     Node(u32),
     /// A file (second) in a folder of this name (first), in any of the system's library folders.
@@ -64,7 +66,9 @@ pub(crate) struct Need {
     elsewhere: [&'static str; 4],
 }
 
-use Check::{Certificates, Clang, Folder, Kernel, Letters, Library, Node, Plugin, Program, Programs, PythonVenv};
+use Check::{
+    Certificates, Clang, Folder, Kernel, Letters, Library, Node, Plugin, Program, Programs, PythonModule, PythonVenv,
+};
 use On::{Everywhere, Linux, Unix};
 use Purpose::{Building, Testing};
 
@@ -82,6 +86,7 @@ const NEEDS: &[Need] = &[
 
     need("certificates", Testing, Linux, Certificates, &["ca-certificates"], ["ca-certificates", "ca-certificates", "", ""]),
     need("Python with venv", Testing, Unix, PythonVenv, &["python3-venv"], ["python3", "python", "python", "winget: Python.Python.3.13"]),
+    need("Python's icalendar", Testing, Unix, PythonModule("icalendar"), &["python3-icalendar"], ["python3-icalendar", "python-icalendar", "", "pip: icalendar"]),
     need("Node.js 18 or newer", Testing, Everywhere, Node(18), &["nodejs"], ["nodejs", "nodejs", "node", "winget: OpenJS.NodeJS"]),
     need("npm", Testing, Everywhere, Program(&["npm"]), &["npm"], ["npm", "npm", "node", "winget: OpenJS.NodeJS"]),
     need("Chromium", Testing, Linux, Program(&["chromium", "chromium-browser", "google-chrome"]), &["chromium"], ["chromium", "chromium", "", "snap: chromium"]),
@@ -178,6 +183,10 @@ impl Check {
             Check::Library(name) => command::succeeds(command::program("pkg-config").args(["--exists", name])),
             Check::Clang => has_libclang(),
             Check::PythonVenv => command::succeeds(command::program("python3").args(["-c", "import ensurepip, venv"])),
+            // A package of the system is for the system's Python, even if another one is found first.
+            Check::PythonModule(name) => ["python3", "/usr/bin/python3"]
+                .iter()
+                .any(|python| command::succeeds(command::program(python).args(["-c", &format!("import {name}")]))),
             Check::Node(least) => node_major().is_some_and(|major| major >= least),
             Check::Plugin(folder, file) => library_folders().iter().any(|place| place.join(folder).join(file).exists()),
             Check::Folder(folder) => Path::new(folder).is_dir(),
