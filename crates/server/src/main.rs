@@ -12,6 +12,7 @@ use server::settings::{Cli, misnamed_variables};
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// The default log filter. Addresses of clients are logged at debug and below only.
 const DEFAULT_LOG: &str = "info";
@@ -50,7 +51,11 @@ fn run() -> anyhow::Result<()> {
 
 fn start_log(cli: &Cli) -> anyhow::Result<()> {
     let text = cli.log.as_deref().unwrap_or(DEFAULT_LOG);
-    let filter = EnvFilter::try_new(text).with_context(|| format!("--log {text:?}"))?;
+    let mut filter = EnvFilter::try_new(text).with_context(|| format!("--log {text:?}"))?;
+    // The WebSocket library writes whole messages at trace, and with them secrets of people.
+    if filter.max_level_hint() == Some(LevelFilter::TRACE) {
+        filter = filter.add_directive("tungstenite=debug".parse()?);
+    }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_ansi(std::io::stderr().is_terminal());
     if cli.log_json {
