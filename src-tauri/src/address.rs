@@ -89,6 +89,7 @@ mod tests {
             fingerprint,
             name: String::new(),
             secret: None,
+            calendar: None,
         };
         let fingerprint = hex(&[7; 32]);
         let pinned = Link::new("soup", "wss://10.0.0.9:7077", Some([7; 32]), None).unwrap();

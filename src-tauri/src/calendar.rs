@@ -1,9 +1,12 @@
-//! Saves a table as a calendar file among the downloads, where the system's calendar opens it.
+//! Saves a table as a calendar file among the downloads, where the system's calendar opens it, and the addresses of
+//! calendars to subscribe to.
 
 use std::io::Result;
 use std::path::{Path, PathBuf};
 
 use crate::folders::write_new;
+use engine::signaling::limits::is_calendar_token;
+use url::Url;
 
 /// The number of characters of a topic used in a file name.
 const LONGEST: usize = 40;
@@ -22,6 +25,23 @@ fn name(topic: &str) -> String {
     let kept: String = topic.chars().take(LONGEST).map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
     let words: Vec<&str> = kept.split('-').filter(|word| !word.is_empty()).collect();
     if words.is_empty() { "lunchroom".into() } else { format!("lunchroom-{}", words.join("-")) }
+}
+
+/// The address of a calendar at a server with this `ws:` or `wss:` URL.
+pub(crate) fn address(server: &Url, token: &str) -> String {
+    let scheme = if server.scheme() == "wss" { "https" } else { "http" };
+    let authority = &server[url::Position::BeforeHost..url::Position::AfterPort];
+    format!("{scheme}://{authority}/calendar/{token}.ics")
+}
+
+/// The address of a calendar with the scheme `webcal`, which calendar apps open. `None` if it is anything else: other
+/// addresses may start other programs.
+pub(crate) fn subscription(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let is_plain = url.scheme() == "webcal" && url.username().is_empty() && url.password().is_none();
+    let token = url.path().strip_prefix("/calendar/")?.strip_suffix(".ics")?;
+    let authority = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    (is_plain && is_calendar_token(token)).then(|| format!("webcal://{authority}/calendar/{token}.ics"))
 }
 
 #[cfg(test)]
@@ -43,6 +63,32 @@ mod tests {
             assert_eq!(name(topic), file, "{topic}");
         }
         assert!(name(&"한".repeat(1_000)).chars().count() < 60);
+    }
+
+    #[test]
+    fn the_address_of_a_calendar_is_at_its_server() {
+        let address = |server: &str| address(&Url::parse(server).unwrap(), "T0k");
+        assert_eq!(address("wss://lunch.example"), "https://lunch.example/calendar/T0k.ics");
+        assert_eq!(address("ws://192.168.1.5:7077"), "http://192.168.1.5:7077/calendar/T0k.ics");
+        assert_eq!(address("wss://[fd00::1]:7077/"), "https://[fd00::1]:7077/calendar/T0k.ics");
+    }
+
+    #[test]
+    fn only_addresses_of_calendars_are_opened() {
+        let opened = subscription("webcal://lunch.example:8443/calendar/T0-k_.ics");
+        assert_eq!(opened.as_deref(), Some("webcal://lunch.example:8443/calendar/T0-k_.ics"));
+        for other in [
+            "file:///calendar/a.ics",
+            "https://lunch.example/calendar/a.ics",
+            "webcal://a@lunch.example/calendar/a.ics",
+            "webcal://lunch.example/calendar/.ics",
+            "webcal://lunch.example/calendar/a/b.ics",
+            "webcal://lunch.example/r/a.ics",
+            "-x",
+            "",
+        ] {
+            assert_eq!(subscription(other), None, "{other}");
+        }
     }
 
     #[test]

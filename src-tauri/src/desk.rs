@@ -550,7 +550,7 @@ fn own_key(key: &DeviceKey, session: &SessionView) -> String {
 }
 
 fn known(url: &str, fingerprint: Option<String>) -> KnownServer {
-    KnownServer { url: url.into(), fingerprint, name: String::new(), secret: None }
+    KnownServer { url: url.into(), fingerprint, name: String::new(), secret: None, calendar: None }
 }
 
 fn reply(to: oneshot::Sender<Answer>, answer: Answer) {

@@ -181,6 +181,7 @@ mod tests {
                 waiting: vec![],
                 waiting_count: 0,
                 in_call: 0,
+                sequence: 0,
             };
             Arc::new(TableView { info, mine, my_place: 0 })
         };

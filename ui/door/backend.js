@@ -28,6 +28,12 @@ const OPEN_DOOR = ['no_such_table', 'unexpected_message'];
 /** The title of a lunch without a topic in calendars. */
 const LUNCH = 'Lunchroom';
 
+/** Longest wait for the server at signing out, ms. */
+const SIGN_OUT_MS = 2_000;
+
+/** @param {number} ms */
+const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
+
 export class DoorBackend extends GuestBackend {
   /** The community's secret, if the person knows it. @type {CryptoKey | null} */
   #member = null;
@@ -58,6 +64,8 @@ export class DoorBackend extends GuestBackend {
       case 'sign_out': return this.#signOut();
       case 'lay_table': return this.#ask('lay', args.draft);
       case 'delete_table': return this.#ask('delete', { table: args.table });
+      case 'cancel_date': return this.#ask('cancel_date', { table: args.table });
+      case 'move_table': return this.#ask('move', { table: args.table, starts_ms: args.starts_ms, minutes: args.minutes });
       case 'eat_now': return this.#ask('eat_now', { with: args.with });
       case 'stop_waiting': return this.#ask('stop_waiting');
       case 'set_presence': return this.#ask('presence', { presence: args.presence });
@@ -65,6 +73,8 @@ export class DoorBackend extends GuestBackend {
       case 'app_link': return this.door.link && linkTo(this.door.link, args.room);
       case 'ics': return this.#calendar(args.table);
       case 'save_calendar': return { path: saveText(`lunchroom-${this.#table(args.table).starts_ms}.ics`, 'text/calendar', this.#calendar(args.table)), opened: false };
+      case 'calendar_address': return this.#calendarAddress(args.token);
+      case 'revoke_calendar': return this.#ask('revoke_calendar');
       case 'dismiss_reminders':
         this.board.dismiss(args.last);
         return this.updateBoard();
@@ -129,6 +139,8 @@ export class DoorBackend extends GuestBackend {
 
   /** This browser forgets the person, and the next one has another key. */
   async #signOut() {
+    // Without the key nobody could void the calendar's address later.
+    if (this.current().settings.servers[0]?.calendar) await Promise.race([this.#ask('revoke_calendar').catch(() => {}), pause(SIGN_OUT_MS)]);
     this.unload();
     await forgetPerson();
     location.reload();
@@ -162,6 +174,18 @@ export class DoorBackend extends GuestBackend {
   #calendar(id) {
     const table = this.#table(id);
     return event(table, LUNCH, new URL(`/r/${table.room}`, location.origin).href, Date.now());
+  }
+
+  /** The address of the person's calendar. @param {string | null} token the one that the settings have */
+  async #calendarAddress(token) {
+    try {
+      const answer = await this.#ask('calendar', token ? { token } : {});
+      return { token: answer.token, address: new URL(`/calendar/${answer.token}.ics`, location.origin).href };
+    } catch (error) {
+      // A server that does not know the request.
+      if (/** @type {{ code: string }} */ (error).code === 'malformed') throw { code: 'calendar_unsupported', message: '' };
+      throw error;
+    }
   }
 
   /** @param {Settings} settings */

@@ -85,7 +85,7 @@ export class BoardFold {
 }
 
 /** Defaults of fields that a message may omit. */
-const DEFAULTS = { now: false, weekly: false, host: '', door: 'open', locked: false, taken: [], waiting_count: 0, in_call: 0 };
+const DEFAULTS = { now: false, weekly: false, host: '', door: 'open', locked: false, taken: [], waiting_count: 0, in_call: 0, sequence: 0 };
 /** Bound of the tables, and of the people. Further ones from the server are ignored. */
 const MAX_ITEMS = 20_000;
 

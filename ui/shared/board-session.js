@@ -11,14 +11,14 @@ import { BoardFold } from './board-fold.js';
 /** @typedef {import('./model.d.ts').Reminder} Reminder */
 /** @typedef {import('./protocol.js').Message} Message */
 /** @typedef {import('./protocol.js').Session} Session */
-/** @typedef {{ about: number, do: string, room: string | null, resolve: (answer?: Message) => void, reject: (error: object) => void }} Request */
+/** @typedef {{ about: number, awaited: string, resolve: (answer?: Message) => void, reject: (error: object) => void }} Request */
 
 /** Requests that wait for the server's answer. When full, the oldest fails. */
 const MAX_WAITING = 32;
 /** Notices that are kept. When full, the oldest is dropped. */
 const MAX_REMINDERS = 8;
 /** Kinds of notices that can be shown. Other ones are ignored. */
-const KINDS = ['soon', 'begins', 'moved_up', 'seated', 'deleted'];
+const KINDS = ['soon', 'begins', 'moved_up', 'seated', 'deleted', 'moved'];
 
 export class BoardSession {
   /** The board as soon as all of it has arrived. @type {BoardState | null} */
@@ -54,15 +54,15 @@ export class BoardSession {
   /**
    * Sends a request to the board. While the connection is interrupted, it waits until the session is resumed or lost.
    * @param {Message} message of type `board`
-   * @returns {Promise<Message | undefined>} the invite or the record that was asked for; undefined for other requests. Rejects
-   *   with the server's error, or with `unanswered`, `not_connected` or `server_too_old`.
+   * @returns {Promise<Message | undefined>} the invite, the calendar's token or the record that was asked for; undefined for
+   *   other requests. Rejects with the server's error, or with `unanswered`, `not_connected` or `server_too_old`.
    */
   request(message) {
     return new Promise((resolve, reject) => {
       const about = this.#session?.send(message) ?? 0;
       if (!about) return reject({ code: 'not_connected', message: 'there is no session' });
       if (this.#waiting.length === MAX_WAITING) this.#waiting.shift()?.reject({ code: 'unanswered', message: 'too many requests' });
-      this.#waiting.push({ about, do: message.do, room: message.do === 'invite' ? message.room : null, resolve, reject });
+      this.#waiting.push({ about, awaited: message.do === 'invite' ? `invite ${message.room}` : message.do, resolve, reject });
     });
   }
 
@@ -77,10 +77,13 @@ export class BoardSession {
         this.#take(request => request.about === message.about)?.resolve();
         return false;
       case 'invite':
-        this.#take(request => request.room === message.room)?.resolve(message);
+        this.#take(request => request.awaited === `invite ${message.room}`)?.resolve(message);
+        return false;
+      case 'calendar':
+        this.#take(request => request.awaited === 'calendar')?.resolve(message);
         return false;
       case 'about_me':
-        this.#take(request => request.do === 'about_me')?.resolve(message);
+        this.#take(request => request.awaited === 'about_me')?.resolve(message);
         return false;
       case 'notice': return this.#remind(message);
       default:
@@ -94,7 +97,7 @@ export class BoardSession {
   refused({ about, code, message = '' }) {
     const request = about === undefined ? undefined : this.#take(one => one.about === about);
     // A server from before this request does not know it.
-    const tooOld = code === 'malformed' && request?.do === 'about_me';
+    const tooOld = code === 'malformed' && request?.awaited === 'about_me';
     request?.reject({ code: tooOld ? 'server_too_old' : code, message });
     return request !== undefined;
   }

@@ -8,16 +8,20 @@ const LINE_BYTES = 75;
 /** The last time that is written, Unix milliseconds. Rust's time library has no later second. */
 const LATEST_MS = Date.UTC(9999, 11, 30, 22);
 
+/** The largest INTEGER (RFC 5545 section 3.3.8). */
+const MAX_SEQUENCE = 2 ** 31 - 1;
+
 /**
  * Returns the text of an `.ics` file. Times are in UTC, so calendars need not know the community's zone.
- * @param {Pick<TableInfo, 'id' | 'topic' | 'place' | 'starts_ms' | 'ends_ms'>} table @param {string} title stands for a missing topic
+ * @param {Pick<TableInfo, 'id' | 'topic' | 'place' | 'starts_ms' | 'ends_ms' | 'sequence'>} table @param {string} title stands for a missing topic
  * @param {string | null} link opens the table @param {number} nowMs
  */
 export function event(table, title, link, nowMs) {
   const isPlain = link !== null && /^[!-~]*$/.test(link);
   return [
     'BEGIN:VCALENDAR', 'VERSION:2.0', 'PRODID:-//Lunchroom//Lunchroom 1//EN', 'METHOD:PUBLISH', 'BEGIN:VEVENT',
-    `UID:${escape(table.id)}@lunchroom`, `DTSTAMP:${utc(nowMs)}`, `DTSTART:${utc(table.starts_ms)}`, `DTEND:${utc(table.ends_ms)}`,
+    `UID:${escape(table.id)}@lunchroom`, `DTSTAMP:${utc(nowMs)}`, `SEQUENCE:${Math.min(table.sequence ?? 0, MAX_SEQUENCE)}`, 'STATUS:CONFIRMED',
+    `DTSTART:${utc(table.starts_ms)}`, `DTEND:${utc(table.ends_ms)}`,
     `SUMMARY:${escape(table.topic || title)}`, ...(table.place ? [`LOCATION:${escape(table.place)}`] : []),
     ...(isPlain ? [`URL:${link}`, `DESCRIPTION:${escape(link)}`] : []),
     'BEGIN:VALARM', 'ACTION:DISPLAY', `DESCRIPTION:${escape(title)}`, 'TRIGGER:-PT5M', 'END:VALARM', 'END:VEVENT', 'END:VCALENDAR',
@@ -25,7 +29,7 @@ export function event(table, title, link, nowMs) {
 }
 
 /** Escapes a TEXT value (section 3.3.11). No part of it can begin a new content line. @param {string} text */
-const escape = text => text.replace(/[\\;,]/g, '\\$&').replaceAll('\n', '\\n').replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
+const escape = text => text.replace(/[\\;,]/g, '\\$&').replace(/[\n\u2028\u2029]/g, '\\n').replace(/[\u0000-\u001f\u007f-\u009f]/g, '');
 
 const utf8 = new TextEncoder();
 

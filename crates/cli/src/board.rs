@@ -22,8 +22,8 @@ const GIVE_UP: Duration = Duration::from_secs(15);
 /// Longest wait for a server that cannot be reached.
 const UNREACHABLE: Duration = Duration::from_secs(3);
 /// The syntax of commands.
-const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | eat-now [PERSON...] | \
-                      stop | free | away | about | forget | invite ROOM | board | quit";
+const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | cancel TABLE | move TABLE MINUTES_FROM_NOW | eat-now [PERSON...] | \
+                      stop | free | away | about | forget | invite ROOM | calendar | revoke-calendar | board | quit";
 
 pub(crate) async fn run(options: BoardOptions) -> Result<()> {
     let engine = Engine::start(EngineConfig {
@@ -124,6 +124,7 @@ async fn answer(engine: &Engine, request: Result<BoardRequest>) -> Value {
             json!({"t": "invite", "room": room, "invite": invite, "expires_ms": expires_ms})
         }
         Ok(BoardAnswer::AboutMe(about)) => json!({"t": "about", "about": about}),
+        Ok(BoardAnswer::Calendar { token }) => json!({"t": "calendar", "path": format!("/calendar/{}.ics", token.0)}),
         Err(problem) => json!({"t": "error", "code": problem.code, "message": problem.message}),
     }
 }
@@ -138,6 +139,8 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
         "wait" => BoardRequest::Take { table: table()?, wait: true },
         "leave" => BoardRequest::Leave { table: table()? },
         "delete" => BoardRequest::Delete { table: table()? },
+        "cancel" => BoardRequest::CancelDate { table: table()? },
+        "move" => moved(rest, board)?,
         "eat-now" => {
             BoardRequest::EatNow { with: rest.split_whitespace().take(MAX_EAT_WITH).map(str::to_owned).collect() }
         }
@@ -146,8 +149,24 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
         "away" => BoardRequest::Presence { presence: Presence::Away },
         "about" => BoardRequest::AboutMe,
         "forget" => BoardRequest::ForgetMe,
+        "calendar" => BoardRequest::Calendar { token: None },
+        "revoke-calendar" => BoardRequest::RevokeCalendar,
         "invite" => BoardRequest::Invite { room: table()?, uses: 1, hours: 24 },
         _ => bail!("expected one of: {ORDERS}"),
+    })
+}
+
+/// `TABLE 30` moves a table to half an hour from now by the server's clock. Its length stays.
+fn moved(text: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
+    let (id, minutes) = text.split_once(char::is_whitespace).context("move TABLE MINUTES_FROM_NOW")?;
+    let minutes: u64 = minutes.trim().parse().context("move TABLE MINUTES_FROM_NOW")?;
+    let board = board.context("there is no board")?;
+    let table = board.tables.iter().find(|table| table.info.id == id).context("there is no such table")?;
+    let length = (table.info.ends_ms - table.info.starts_ms) / 60_000;
+    Ok(BoardRequest::Move {
+        table: id.to_owned(),
+        starts_ms: board.now_ms.saturating_add(minutes.saturating_mul(60_000)),
+        minutes: u32::try_from(length)?,
     })
 }
 

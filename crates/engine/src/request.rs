@@ -4,7 +4,7 @@ use crate::config::Command;
 use crate::stats::EngineStats;
 use crate::view::{Picture, Problem, Tile};
 use media::slot::FrameSlot;
-use signaling::board::{AboutMe, BoardRequest};
+use signaling::board::{AboutMe, BoardRequest, CalendarToken};
 use signaling::message::ParticipantId;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
@@ -25,6 +25,11 @@ pub enum BoardAnswer {
     },
     /// What the server holds about this person.
     AboutMe(Box<AboutMe>),
+    /// The address of the person's calendar.
+    Calendar {
+        /// The secret part of it.
+        token: CalendarToken,
+    },
 }
 
 /// The sender for the answer to a request.

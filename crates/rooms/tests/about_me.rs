@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rooms::board::{Board, Calendar, Change, HORIZON_MS, Kind, LastReminder, Saved, Seat, Table, Who};
+use rooms::board::{Board, Calendar, Cancelled, Change, Feed, HORIZON_MS, Kind, LastReminder, Saved, Seat, Table, Who};
 use signaling::board::{
     AboutMe, AboutTable, BoardNews, Door, Draft, Meeting, NoticeKind, Presence, Sitter, UsedInvite, Waiting,
 };
@@ -101,6 +101,7 @@ fn every_part_in_a_table_is_reported() {
         place_in_line: 0,
         entered: false,
         removed: false,
+        cancelled: false,
     };
     let expected = [
         AboutTable { removed: true, ..plain(&left, FRIDAY) },
@@ -142,6 +143,24 @@ fn waits_invites_and_meetings_are_reported_without_the_others() {
 }
 
 #[test]
+fn a_calendar_is_reported_with_what_it_shows_and_erased() {
+    let mut board = board();
+    board.come(&who("Ada"));
+    let id = board.lay(FRIDAY, &who("Ben"), slot(FRIDAY + DAY)).expect("laid");
+    board.take(FRIDAY, &who("Ada"), &id, false).expect("a seat");
+    let token = board.calendar_token(FRIDAY, &who("Ada"), None).expect("an address");
+    board.leave(FRIDAY, "key of Ada", &id).expect("gets up");
+    let about = about(&board, "Ada");
+    assert!(about.calendar);
+    let shown: Vec<_> = about.tables.iter().map(|table| (table.id.as_str(), table.cancelled, table.seat)).collect();
+    assert_eq!(shown, [(id.as_str(), true, false)]);
+    board.forget(FRIDAY, &who("Ada"));
+    let after = board.about(FRIDAY, &who("Ada"));
+    assert!(!after.calendar && after.tables.is_empty());
+    assert_eq!(board.feed(FRIDAY, &rooms::board::feed_id(&token.0)), None);
+}
+
+#[test]
 fn a_new_name_replaces_the_old_one_wherever_it_is_stored() {
     let mut board = board();
     board.come(&who("Ada"));
@@ -175,12 +194,24 @@ fn largest() -> Saved {
         waiting: vec![Sitter { id: key.clone(), name: format!("{n:0192}") }],
         inside: vec![key.clone()],
         removed: vec![key.clone()],
+        sequence: 0,
+        stamped: FRIDAY,
+    };
+    let lunch = |n: u64| Cancelled {
+        topic: "\"".repeat(80),
+        place: "\u{1F35C}".repeat(120),
+        starts: FRIDAY + n,
+        ends: FRIDAY + n + HOUR,
+        sequence: 1,
+        stamped: FRIDAY,
     };
     Saved {
         tables: (0..1_000).map(table).collect(),
         met: (0..2_000).map(|n| (key.clone(), format!("{n:043}"), FRIDAY - n)).collect(),
         invites: (0..200u64).map(|n| (n.to_be_bytes(), key.clone(), FRIDAY + n)).collect(),
         hungry: Vec::new(),
+        feeds: vec![(key.clone(), Feed { id: [1; 32], used: FRIDAY })],
+        cancelled: (0..64).map(|n| (key.clone(), format!("gone {n}"), lunch(n))).collect(),
     }
 }
 
@@ -189,7 +220,7 @@ fn the_largest_answer_fits_in_a_frame_and_counts_what_is_missing() {
     let about = board_of(largest()).about(FRIDAY, &Who { name: "\"".repeat(192), ..who("Ada") });
     let (tables, invites, met) = (about.tables.len(), about.invites.len(), about.met.len());
     assert!(tables >= 30 && invites == 100 && met == 400, "{tables} {invites} {met}");
-    assert_eq!(about.left_out as usize, 1_000 - tables + 200 - invites + 2_000 - met);
+    assert_eq!(about.left_out as usize, 1_064 - tables + 200 - invites + 2_000 - met);
     assert_eq!(about.tables[0].starts_ms, FRIDAY, "the nearest stay");
     assert_eq!(about.invites[0].expires_ms, FRIDAY + 199, "those that last longest stay");
     assert_eq!((about.met[0].at_ms, about.met[399].at_ms), (FRIDAY, FRIDAY - 399), "the newest stay");

@@ -75,7 +75,8 @@ fn a_table_has_a_host_and_an_unguessable_room() {
 #[test]
 fn past_and_distant_times_are_refused_with_a_grace_period() {
     let mut board = board("Europe/Berlin");
-    let mut lay = |starts| board.lay(FRIDAY, &who("Ada"), slot(starts)).map(|id| board.delete("key of Ada", &id));
+    let mut lay =
+        |starts| board.lay(FRIDAY, &who("Ada"), slot(starts)).map(|id| board.delete(FRIDAY, "key of Ada", &id));
     assert_eq!(lay(FRIDAY - 2 * MINUTE), Err(ErrorCode::SlotPast));
     assert_eq!(lay(0), Err(ErrorCode::SlotPast));
     assert_eq!(lay(FRIDAY + HORIZON_MS + 1), Err(ErrorCode::SlotTooFar));
@@ -116,7 +117,7 @@ fn a_leaving_host_hands_over_and_the_last_person_removes_the_table() {
     board.take(FRIDAY, &who("Ben"), &id, false).unwrap();
     board.leave(FRIDAY, "key of Ada", &id).unwrap();
     assert_eq!(board.table(&id).unwrap().host, "key of Ben");
-    assert_eq!(board.delete("key of Ada", &id), Err(ErrorCode::NotHost));
+    assert_eq!(board.delete(FRIDAY, "key of Ada", &id), Err(ErrorCode::NotHost));
     board.leave(FRIDAY, "key of Ben", &id).unwrap();
     assert!(board.table(&id).is_none());
     assert_eq!(board.leave(FRIDAY, "key of Ben", &id), Err(ErrorCode::NoSuchTable));
@@ -128,7 +129,7 @@ fn deleting_a_table_notifies_the_seated_and_the_waiting() {
     let id = board.lay(FRIDAY, &who("Ada"), Draft { seats: 2, ..slot(FRIDAY + HOUR) }).unwrap();
     board.take(FRIDAY, &who("Ben"), &id, false).unwrap();
     board.take(FRIDAY, &who("Cem"), &id, true).unwrap();
-    board.delete("key of Ada", &id).unwrap();
+    board.delete(FRIDAY, "key of Ada", &id).unwrap();
     let deleted = NoticeKind::Deleted;
     assert_eq!(notices(&mut board), [("Ben".to_owned(), deleted), ("Cem".to_owned(), deleted)]);
     assert_eq!(board.take(FRIDAY, &who("Dan"), &id, true), Err(ErrorCode::NoSuchTable));
@@ -428,4 +429,61 @@ fn tables_per_host_are_limited() {
         board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + n * HOUR)).unwrap();
     }
     assert_eq!(board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + 30 * HOUR)), Err(ErrorCode::TooManyTables));
+}
+
+#[test]
+fn a_moved_table_keeps_its_people_but_those_who_are_busy_then() {
+    let mut board = board("Europe/Berlin");
+    let soup = board.lay(FRIDAY, &who("Ada"), Draft { seats: 3, ..slot(FRIDAY + 2 * HOUR) }).unwrap();
+    board.take(FRIDAY, &who("Ben"), &soup, false).unwrap();
+    board.take(FRIDAY, &who("Cem"), &soup, false).unwrap();
+    for name in ["Dan", "Eve"] {
+        board.take(FRIDAY, &who(name), &soup, true).unwrap();
+    }
+    // Cem and Dan have other plans five hours later.
+    let cake = board.lay(FRIDAY, &who("Cem"), slot(FRIDAY + 5 * HOUR)).unwrap();
+    board.take(FRIDAY, &who("Dan"), &cake, false).unwrap();
+    assert_eq!(board.move_table(FRIDAY, "key of Ben", &soup, FRIDAY + 5 * HOUR, 60), Err(ErrorCode::NotHost));
+    assert_eq!(board.move_table(FRIDAY, "key of Ada", &soup, FRIDAY, 60), Err(ErrorCode::SlotPast));
+    board.move_table(FRIDAY, "key of Ada", &soup, FRIDAY + 5 * HOUR, 60).unwrap();
+    let notified: Vec<_> = notices(&mut board).into_iter().filter(|(_, kind)| *kind == NoticeKind::Moved).collect();
+    assert_eq!(notified.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["Ben", "Cem", "Dan", "Eve"]);
+    let table = board.table(&soup).unwrap();
+    assert_eq!((table.starts, table.ends), (FRIDAY + 5 * HOUR, FRIDAY + 6 * HOUR));
+    let names: Vec<&str> = table.taken.iter().map(|seat| seat.name.as_str()).collect();
+    assert_eq!(
+        (names.as_slice(), table.waiting.len()),
+        (["Ada", "Ben", "Eve"].as_slice(), 0),
+        "Eve moves up, Dan does not"
+    );
+    let late = FRIDAY + 5 * HOUR;
+    assert_eq!(board.move_table(late, "key of Ada", &soup, late + HOUR, 60), Err(ErrorCode::SlotPast), "it has begun");
+}
+
+#[test]
+fn a_host_who_is_busy_then_cannot_move_a_table() {
+    let mut board = board("Europe/Berlin");
+    let soup = board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + 2 * HOUR)).unwrap();
+    board.lay(FRIDAY, &who("Ada"), slot(FRIDAY + 5 * HOUR)).unwrap();
+    let busy = board.move_table(FRIDAY, "key of Ada", &soup, FRIDAY + 5 * HOUR, 60);
+    assert_eq!(busy, Err(ErrorCode::AlreadySeated));
+    board.move_table(FRIDAY, "key of Ada", &soup, FRIDAY + 2 * HOUR, 90).unwrap();
+    assert_eq!(board.table(&soup).unwrap().ends, FRIDAY + 2 * HOUR + 90 * 60_000, "a table is not in its own way");
+}
+
+#[test]
+fn cancelling_a_date_lays_the_next_one() {
+    let mut board = board("Europe/Berlin");
+    let soup = board.lay(FRIDAY, &who("Ada"), Draft { weekly: true, ..slot(FRIDAY + 2 * HOUR) }).unwrap();
+    board.take(FRIDAY, &who("Ben"), &soup, false).unwrap();
+    let once = board.lay(FRIDAY, &who("Cem"), slot(FRIDAY + 2 * HOUR)).unwrap();
+    assert_eq!(board.cancel_date(FRIDAY, "key of Cem", &once), Err(ErrorCode::NoSuchTable), "it is not weekly");
+    assert_eq!(board.cancel_date(FRIDAY, "key of Ben", &soup), Err(ErrorCode::NotHost));
+    board.cancel_date(FRIDAY, "key of Ada", &soup).unwrap();
+    assert_eq!(notices(&mut board), [("Ben".to_owned(), NoticeKind::Deleted)]);
+    assert!(board.table(&soup).is_none());
+    let next = board.tables().find(|table| table.is_weekly()).unwrap();
+    // The clocks go forward in between.
+    assert_eq!(next.starts, FRIDAY + 2 * HOUR + 7 * 24 * HOUR - HOUR);
+    assert_eq!(next.taken.iter().map(|seat| seat.name.as_str()).collect::<Vec<_>>(), ["Ada"]);
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rooms::board::{Board, Calendar, Change, GATHER_MS, Hungry, InviteId, Key, Saved, Table, Who};
+use rooms::board::{Board, Calendar, Cancelled, Change, Feed, GATHER_MS, Hungry, InviteId, Key, Saved, Table, Who};
 use signaling::board::{BoardNews, Door, Draft, Presence};
 use signaling::board_fold::{BoardFold, BoardState};
 
@@ -71,6 +71,8 @@ struct Store {
     met: BTreeMap<(Key, Key), u64>,
     invites: Vec<(InviteId, Key, u64)>,
     hungry: BTreeMap<Key, Hungry>,
+    feeds: BTreeMap<Key, Feed>,
+    cancelled: BTreeMap<(Key, String), Cancelled>,
 }
 
 impl Store {
@@ -102,6 +104,18 @@ impl Store {
             Change::Hungry { key, wish: None } => {
                 self.hungry.remove(&key);
             }
+            Change::Feed { key, feed: Some(feed) } => {
+                self.feeds.insert(key, feed);
+            }
+            Change::Feed { key, feed: None } => {
+                self.feeds.remove(&key);
+            }
+            Change::Cancelled { key, table, lunch: Some(lunch) } => {
+                self.cancelled.insert((key, table), lunch);
+            }
+            Change::Cancelled { key, table, lunch: None } => {
+                self.cancelled.remove(&(key, table));
+            }
         }
     }
 
@@ -111,6 +125,12 @@ impl Store {
             met: self.met.iter().map(|((a, b), at)| (a.clone(), b.clone(), *at)).collect(),
             invites: self.invites.clone(),
             hungry: self.hungry.iter().map(|(key, wish)| (key.clone(), wish.clone())).collect(),
+            feeds: self.feeds.iter().map(|(key, feed)| (key.clone(), *feed)).collect(),
+            cancelled: self
+                .cancelled
+                .iter()
+                .map(|((key, id), lunch)| (key.clone(), id.clone(), lunch.clone()))
+                .collect(),
         }
     }
 }
@@ -200,7 +220,7 @@ impl World {
             }
             Step::Delete { who: n, table } => {
                 let Some((id, _)) = self.id(*table) else { return };
-                let _ = self.board.delete(&who(*n).key, &id);
+                let _ = self.board.delete(now, &who(*n).key, &id);
             }
             Step::EatNow { who: n, with } => {
                 let with = with.iter().map(|n| who(*n).key).collect();

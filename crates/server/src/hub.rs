@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rooms::board::Board;
+use rooms::board::{Board, FeedId, Lunch};
 use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rooms, text};
 use signaling::backlog::{Cause, Text};
@@ -16,7 +16,7 @@ use signaling::message::{
 };
 use signaling::parse::Rejected;
 use signaling::server_session::{Place, QueueFull, ServerSession};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
 use crate::error::StartError;
@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Written { connection: ConnectionId },
     /// The connection has closed; `quit` if the client meant to end its session.
     Closed { connection: ConnectionId, quit: bool },
+    /// Return the lunches of a calendar feed, and the revision of the board from which they are.
+    Feed { id: FeedId, reply: oneshot::Sender<Option<(u64, Vec<Lunch>)>> },
     /// Send `bye` to every client and end.
     Stop { retry_after: Duration },
 }
@@ -67,18 +69,21 @@ pub(crate) struct Caller {
     pub(crate) sources: Vec<Source>,
 }
 
-/// Starts the hub. It ends after [`Command::Stop`] or when every sender has been dropped.
+/// Starts the hub. It ends after [`Command::Stop`] or when every sender has been dropped. Also returns the board's
+/// revision.
 pub(crate) fn spawn(
     limits: Limits,
     ice: IceDirectory,
     relay: Option<Sessions>,
     mut keeping: Keeping,
     figures: Figures,
-) -> Result<mpsc::Sender<Command>, StartError> {
+) -> Result<(mpsc::Sender<Command>, watch::Receiver<u64>), StartError> {
     let (sender, receiver) = mpsc::channel(COMMANDS);
     let board = keeping.board(unix_ms())?;
-    tokio::spawn(run(Hub::new(limits, ice, relay, board, keeping, figures), receiver));
-    Ok(sender)
+    let hub = Hub::new(limits, ice, relay, board, keeping, figures);
+    let revision = hub.revision.subscribe();
+    tokio::spawn(run(hub, receiver));
+    Ok((sender, revision))
 }
 
 async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>) {
@@ -118,6 +123,8 @@ struct Hub {
     figures: Figures,
     /// When the boards on screens were last updated.
     flushed: Instant,
+    /// That of the board, for calendar feeds.
+    revision: watch::Sender<u64>,
     /// The session of each connection. A connection that was refused or replaced has none.
     carried: HashMap<ConnectionId, SessionId>,
 }
@@ -149,6 +156,7 @@ impl Hub {
             keeping,
             figures,
             flushed: Instant::now(),
+            revision: watch::Sender::new(0),
             carried: HashMap::new(),
         }
     }
@@ -174,6 +182,11 @@ impl Hub {
                 }
             }
             Command::Closed { connection, quit } => self.closed(now, connection, quit),
+            Command::Feed { id, reply } => {
+                let lunches = self.rooms.feed(unix_ms(), &id);
+                // The client may have gone.
+                let _ = reply.send(lunches.map(|lunches| (self.rooms.board().revision(), lunches)));
+            }
             // Unreachable in practice: the loop handles this command before it calls `handle`.
             Command::Stop { retry_after } => self.say_bye(retry_after),
         }
@@ -419,6 +432,8 @@ impl Hub {
                 Output::End { session, code } => self.end(&session, code),
             }
         }
+        let revision = self.rooms.board().revision();
+        self.revision.send_if_modified(|last| std::mem::replace(last, revision) != revision);
     }
 
     fn deliver(&mut self, to: &SessionId, message: &ServerMessage) {

@@ -11,6 +11,7 @@ pub mod config;
 mod connection;
 mod data;
 pub mod error;
+mod feeds;
 mod figures;
 mod frames;
 mod http;

@@ -1,13 +1,18 @@
 //! The most memory that the server can use: the sum of every bound. ARCHITECTURE.md lists them in a table.
 
-use rooms::board::{MAX_BARRED, MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES};
+use rooms::board::{
+    MAX_BARRED, MAX_CANCELLED, MAX_FEEDS, MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES,
+};
 use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
 use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
-use signaling::limits::{BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_TABLE_LINE, TABLE_SEATS};
+use signaling::limits::{
+    BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_PLACE_CHARS, MAX_TABLE_LINE, MAX_TOPIC_CHARS, TABLE_SEATS,
+};
 
 use crate::admission::MAX_SOURCES;
 use crate::config::{Config, Turn};
 use crate::connection::CONNECTION_BYTES;
+use crate::feeds::{self, KEPT_BYTES};
 use crate::hub::COMMANDS;
 use crate::keeping::UNWRITTEN_BYTES;
 use crate::line::{WINDOW, WRITING_BYTES};
@@ -54,6 +59,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("people and their rates", (sessions + MAX_REMEMBERED) * PERSON_BYTES),
         part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
         part("the board", board()),
+        part("calendar feeds", feeds()),
         part("the board on its way to the disk", UNWRITTEN_BYTES),
         part("pieces of the board that clients share", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
         part("the relay", relay(config)),
@@ -65,6 +71,12 @@ fn parts(config: &Config) -> Vec<Part> {
 fn board() -> usize {
     let people = usize::from(*TABLE_SEATS.end()) * 3 + MAX_TABLE_LINE * 2 + MAX_REMOVED;
     MAX_TABLES * (2 * 1024 + people * ENTRY) + (2 * MAX_MEETINGS + MAX_INVITE_USES + MAX_HISTORY + MAX_BARRED) * ENTRY
+}
+
+/// Addresses, cancelled lunches, written calendars, those that are being written, and rates.
+fn feeds() -> usize {
+    let lunch = 2 * ENTRY + MAX_TOPIC_CHARS * 4 + MAX_PLACE_CHARS * 4;
+    MAX_FEEDS * 2 * ENTRY + MAX_CANCELLED * lunch + 2 * KEPT_BYTES + feeds::MAX_SOURCES * ENTRY
 }
 
 /// STUN and TURN.

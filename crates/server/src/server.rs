@@ -24,7 +24,7 @@ use crate::meter::Slots;
 use crate::metrics::Metrics;
 use crate::tls::Encryption;
 use crate::turn::{Relay, Sessions, Started, Streams};
-use crate::{check, data, listener, memory, tls};
+use crate::{check, data, feeds, listener, memory, tls};
 
 /// A running server. [`Server::stop`] sends `bye` to every client and waits; dropping it closes everything immediately.
 ///
@@ -69,7 +69,7 @@ impl Server {
         let turn_streams = sockets[1..].iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect();
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
-        let hub = hub::spawn(rooms, ice, sessions, Keeping::open(&config)?, figures.clone())?;
+        let (hub, revision) = hub::spawn(rooms, ice, sessions, Keeping::open(&config)?, figures.clone())?;
         memory::tell(&config);
         let (stopping, stops) = watch::channel(false);
         let metrics = serve_metrics(&config, &figures, &stops).await?;
@@ -90,6 +90,7 @@ impl Server {
             fingerprint,
             members: config.member_secret.is_some(),
             interface,
+            feeds: feeds::spawn(hub.clone(), revision),
             next_connection: AtomicU64::new(1),
         });
         let admission = Admission::new(AdmissionLimits {

@@ -65,7 +65,9 @@ impl Cause {
             | ServerMessage::Room(RoomNews::Lobby { .. } | RoomNews::State { .. })
             | ServerMessage::Board(BoardNews::Notice(_) | BoardNews::You { .. }) => Cause::Event,
             ServerMessage::Board(BoardNews::Snapshot(_) | BoardNews::Patch(_)) => Cause::Board,
-            ServerMessage::Board(BoardNews::Done { .. } | BoardNews::Invite { .. } | BoardNews::AboutMe(_))
+            ServerMessage::Board(
+                BoardNews::Done { .. } | BoardNews::Invite { .. } | BoardNews::Calendar { .. } | BoardNews::AboutMe(_),
+            )
             | ServerMessage::Room(RoomNews::Knocking { .. })
             | ServerMessage::Challenge { .. }
             | ServerMessage::Welcome(_)

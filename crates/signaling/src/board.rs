@@ -111,6 +111,20 @@ pub enum BoardRequest {
         /// The table.
         table: String,
     },
+    /// Cancels this date of a weekly table. Only its host may do this.
+    CancelDate {
+        /// The table.
+        table: String,
+    },
+    /// Moves a table that has not begun; of a weekly one, only this date. Only its host may do this.
+    Move {
+        /// The table.
+        table: String,
+        /// New beginning, Unix milliseconds.
+        starts_ms: u64,
+        /// New length in minutes, 15 to 240.
+        minutes: u32,
+    },
     /// Waits to be seated with others who want to eat now.
     EatNow {
         /// Ids of people to sit with, if they also wait.
@@ -128,6 +142,15 @@ pub enum BoardRequest {
     AboutMe,
     /// Erases everything that the server has stored about this person.
     ForgetMe,
+    /// Asks for the address of the person's calendar. Without one, or with another token than the present one, a new
+    /// address is made, and an earlier one is no longer valid.
+    Calendar {
+        /// The token that the client has kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<CalendarToken>,
+    },
+    /// Voids the address of the person's calendar.
+    RevokeCalendar,
     /// Creates an invite for a table's room.
     Invite {
         /// The room.
@@ -165,11 +188,27 @@ pub enum BoardNews {
     },
     /// Everything that the server holds about this person, who asked for it.
     AboutMe(Box<AboutMe>),
+    /// The address of the person's calendar: `/calendar/TOKEN.ics` at the server's address.
+    Calendar {
+        /// The token.
+        token: CalendarToken,
+    },
     /// A request succeeded and is stored. The result survives a power failure.
     Done {
         /// `seq` of the request.
         about: u64,
     },
+}
+
+/// The secret part of a calendar's address. Whoever has it sees the person's lunches, so logs must not have it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CalendarToken(pub String);
+
+impl std::fmt::Debug for CalendarToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CalendarToken")
+    }
 }
 
 /// A piece of the whole board. The first piece voids everything that the client knew.
@@ -266,6 +305,14 @@ pub struct TableInfo {
     /// Number of people in the table's call.
     #[serde(default)]
     pub in_call: u16,
+    /// Version of the table in calendars (RFC 5545 section 3.8.7.4). It grows when the table is moved.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<u32>", optional))]
+    pub sequence: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A person with a seat.
@@ -333,6 +380,8 @@ pub enum NoticeKind {
     Seated,
     /// The person's table was deleted.
     Deleted,
+    /// The person's table was moved to another time.
+    Moved,
     /// A kind that this version does not know. It is not shown.
     #[serde(other)]
     #[cfg_attr(feature = "typescript", ts(skip))]

@@ -119,7 +119,9 @@ impl BoardFold {
                 self.notices.push_back(notice.clone());
                 false
             }
-            BoardNews::Invite { .. } | BoardNews::AboutMe(_) | BoardNews::Done { .. } => false,
+            BoardNews::Invite { .. } | BoardNews::Calendar { .. } | BoardNews::AboutMe(_) | BoardNews::Done { .. } => {
+                false
+            }
         }
     }
 
@@ -261,6 +263,7 @@ mod tests {
             taken: taken.iter().map(|id| Sitter { id: (*id).into(), name: (*id).into() }).collect(),
             taken_count: taken.len() as u8,
             waiting: waiting.iter().map(|id| (*id).into()).collect(),
+            sequence: 0,
             waiting_count: waiting.len() as u16,
             in_call: 0,
         }

@@ -25,6 +25,8 @@ pub const MAX_ROOM_CHARS: usize = 63;
 pub const MAX_CLIENT_BYTES: usize = 128;
 /// Characters of an invite token.
 pub const MAX_INVITE_CHARS: usize = 128;
+/// Characters of the token in a calendar's address.
+pub const MAX_CALENDAR_TOKEN_CHARS: usize = 64;
 /// Bytes of a participant's or session's id, of a key and of a nonce.
 pub const MAX_ID_BYTES: usize = 64;
 /// Bytes of an ICE candidate line. The longest real ones, with a TCP type and many extensions, have about 300.
@@ -140,6 +142,11 @@ pub fn is_room_name(name: &str) -> bool {
 pub fn is_invite(token: &str) -> bool {
     (1..=MAX_INVITE_CHARS).contains(&token.len())
         && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Whether `token` has the form of the token in a calendar's address: 1 to 64 characters of the base64url alphabet.
+pub fn is_calendar_token(token: &str) -> bool {
+    is_invite(token) && token.len() <= MAX_CALENDAR_TOKEN_CHARS
 }
 
 #[cfg(test)]

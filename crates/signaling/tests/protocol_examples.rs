@@ -119,12 +119,16 @@ fn every_board_and_room_message_has_an_example() {
         "take",
         "leave",
         "delete",
+        "move",
+        "cancel_date",
         "eat_now",
         "stop_waiting",
         "presence",
         "about_me",
         "forget_me",
         "invite",
+        "calendar",
+        "revoke_calendar",
         "lock",
         "admit",
         "refuse",
@@ -134,8 +138,10 @@ fn every_board_and_room_message_has_an_example() {
         "hand_over",
         "remove",
     ];
-    let news =
-        ["snapshot", "patch", "you", "notice", "invite", "about_me", "done", "knocking", "lobby", "state", "muted"];
+    let news = [
+        "snapshot", "patch", "you", "notice", "invite", "calendar", "about_me", "done", "knocking", "lobby", "state",
+        "muted",
+    ];
     assert_eq!(second("client", "do"), requests.map(str::to_owned).into());
     assert_eq!(second("server", "news"), news.map(str::to_owned).into());
 }
@@ -171,6 +177,7 @@ fn the_documented_limits_match_the_code() {
     has(format!("{} combining marks", limits::MAX_MARKS));
     has(format!("| chat line | {} characters |", thousands(limits::MAX_CHAT_CHARS)));
     has(format!("| invite token | {} of ", limits::MAX_INVITE_CHARS));
+    has(format!("| token of a calendar | {} of ", limits::MAX_CALENDAR_TOKEN_CHARS));
     has(format!("| people in a room | {} |", limits::MAX_PARTICIPANTS));
     has(format!("| {} a second, {} at once |", limits::MESSAGE_RATE, thousands(limits::MESSAGE_BURST as usize)));
     has(format!("| {} a second, {} at once |", limits::CHAT_RATE, limits::CHAT_BURST));

@@ -4,9 +4,10 @@ use super::{TheEngine, command};
 use crate::calendar;
 use crate::figures::unix_ms;
 use crate::folders::Folders;
-use crate::state::{CommandError, SavedCalendar};
-use engine::signaling::board::{AboutMe, BoardRequest, Draft, Presence, RoomRequest};
+use crate::state::{CalendarAddress, CommandError, SavedCalendar};
+use engine::signaling::board::{AboutMe, BoardRequest, CalendarToken, Draft, Presence, RoomRequest};
 use engine::signaling::ics;
+use engine::signaling::limits::is_calendar_token;
 use engine::signaling::link::Link;
 use engine::signaling::message::ParticipantId;
 use engine::{BoardAnswer, Command, Engine, ServerAddress};
@@ -41,6 +42,18 @@ pub(crate) async fn leave_seat(engine: TheEngine<'_>, table: String) -> Answer {
 #[tauri::command]
 pub(crate) async fn delete_table(engine: TheEngine<'_>, table: String) -> Answer {
     ask(&engine, BoardRequest::Delete { table }).await
+}
+
+/// Cancels this date of a weekly table.
+#[tauri::command]
+pub(crate) async fn cancel_date(engine: TheEngine<'_>, table: String) -> Answer {
+    ask(&engine, BoardRequest::CancelDate { table }).await
+}
+
+/// Moves a table that has not begun to another time.
+#[tauri::command]
+pub(crate) async fn move_table(engine: TheEngine<'_>, table: String, starts_ms: u64, minutes: u32) -> Answer {
+    ask(&engine, BoardRequest::Move { table, starts_ms, minutes }).await
 }
 
 #[tauri::command]
@@ -93,7 +106,7 @@ pub(crate) async fn make_invite(
     let server = server(&engine)?;
     match engine.board(BoardRequest::Invite { room: room.clone(), uses, hours }).await {
         Ok(BoardAnswer::Invite { room, invite, .. }) => link(&server, &room, Some(&invite)),
-        Ok(BoardAnswer::Done | BoardAnswer::AboutMe(_)) => {
+        Ok(BoardAnswer::Done | BoardAnswer::Calendar { .. } | BoardAnswer::AboutMe(_)) => {
             Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() })
         }
         // A room without a table has no door to guard, and neither has any room of a server without a board.
@@ -143,6 +156,36 @@ fn event(engine: &Engine, table: &str) -> Result<Event, CommandError> {
     Ok(Event { topic: table.topic.clone(), text })
 }
 
+/// Returns the address of the person's calendar. `token` is the one that the settings have. The server makes another if
+/// that is not valid.
+#[tauri::command]
+pub(crate) async fn calendar_address(
+    engine: TheEngine<'_>,
+    token: Option<String>,
+) -> Result<CalendarAddress, CommandError> {
+    let server = server(&engine)?;
+    let token = token.filter(|token| is_calendar_token(token)).map(CalendarToken);
+    match engine.board(BoardRequest::Calendar { token }).await {
+        Ok(BoardAnswer::Calendar { token: CalendarToken(token) }) => {
+            Ok(CalendarAddress { address: calendar::address(&server.url, &token), token })
+        }
+        Ok(BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::AboutMe(_)) => {
+            Err(CommandError { code: "internal".into(), message: "the server sent no address".into() })
+        }
+        // A server that does not know the request.
+        Err(problem) if problem.code == "malformed" => {
+            Err(CommandError { code: "calendar_unsupported".into(), message: problem.message })
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Voids the address of the person's calendar.
+#[tauri::command]
+pub(crate) async fn revoke_calendar(engine: TheEngine<'_>) -> Answer {
+    ask(&engine, BoardRequest::RevokeCalendar).await
+}
+
 #[tauri::command]
 pub(crate) async fn admit(engine: TheEngine<'_>, id: String) -> Answer {
     room(&engine, RoomRequest::Admit { id: ParticipantId(id) }).await
@@ -186,7 +229,7 @@ pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
 async fn everything(engine: &Engine) -> Result<Box<AboutMe>, CommandError> {
     match engine.board(BoardRequest::AboutMe).await? {
         BoardAnswer::AboutMe(about) => Ok(about),
-        BoardAnswer::Done | BoardAnswer::Invite { .. } => {
+        BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::Calendar { .. } => {
             Err(CommandError { code: "internal".into(), message: "the server sent something else".into() })
         }
     }

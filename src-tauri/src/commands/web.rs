@@ -1,20 +1,23 @@
-//! Opens web addresses from the chat in the system's browser, after the person has seen where they lead.
+//! Opens web addresses from the chat in the system's browser, after the person has seen where they lead, and the address of
+//! the person's calendar in the system's calendar app.
 
 use super::Answer;
+use crate::calendar;
 use crate::state::CommandError;
 use url::Url;
 
 /// Longest address that is opened, in bytes.
 const MAX_LENGTH: usize = 2000;
 
-/// Opens a web address.
+/// Opens a web address, or that of a calendar with the scheme `webcal`.
 #[tauri::command]
 pub(crate) async fn open_web(url: String) -> Answer {
     let refused = |message: String| CommandError { code: "link_not_opened".into(), message };
-    let url = web_address(&url).ok_or_else(|| refused("no web address".into()))?;
-    let opened = tokio::task::spawn_blocking(move || open::that_detached(url.as_str())).await;
+    let url = web_address(&url).map(String::from).or_else(|| calendar::subscription(&url));
+    let url = url.ok_or_else(|| refused("no web address".into()))?;
+    let opened = tokio::task::spawn_blocking(move || open::that_detached(url)).await;
     opened.map_err(std::io::Error::other).and_then(|opened| opened).map_err(|error| {
-        tracing::warn!("the system's browser: {error}");
+        tracing::warn!("the system's programs: {error}");
         refused(error.to_string())
     })
 }

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     fn server(url: &str) -> KnownServer {
-        KnownServer { url: url.into(), fingerprint: None, name: String::new(), secret: None }
+        KnownServer { url: url.into(), fingerprint: None, name: String::new(), secret: None, calendar: None }
     }
 
     fn settings(urls: &[&str], chosen: Option<u32>) -> Settings {

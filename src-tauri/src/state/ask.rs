@@ -36,6 +36,16 @@ pub struct SavedCalendar {
     pub opened: bool,
 }
 
+/// The result of `calendar_address`: where calendars find the person's lunches.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CalendarAddress {
+    /// The address to subscribe to.
+    pub address: String,
+    /// The secret part of it, for the settings.
+    pub token: String,
+}
+
 /// A result of `screens`: a screen or window that can be shared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -11,7 +11,7 @@ mod types;
 mod update;
 
 pub use app::{Abilities, AppState, FrameAccess, Hosting, PendingLink, You};
-pub use ask::{CommandError, Join, SavedCalendar, ScreenChoice};
+pub use ask::{CalendarAddress, CommandError, Join, SavedCalendar, ScreenChoice};
 pub use settings::{KnownPerson, KnownServer, Language, Noise, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
 pub use update::{AppUpdate, ChatUpdate};

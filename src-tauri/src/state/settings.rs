@@ -109,6 +109,10 @@ pub struct KnownServer {
     #[serde(default)]
     #[cfg_attr(test, ts(optional = nullable))]
     pub secret: Option<String>,
+    /// The token in the address of the person's calendar there. Null: they have not asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub calendar: Option<String>,
 }
 
 /// The language of the window.

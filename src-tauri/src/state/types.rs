@@ -51,7 +51,7 @@ fn file() -> String {
         AboutMe AboutTable UsedInvite Meeting
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         TransferView TransferState TransferReason TransferChoice
-        MediaState Join Tile Picture Draft SavedCalendar CommandError
+        MediaState Join Tile Picture Draft SavedCalendar CalendarAddress CommandError
         Report Verdict FindingReport Severity Hop HopReport
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
     }

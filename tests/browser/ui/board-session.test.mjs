@@ -44,6 +44,15 @@ test('what the server knows answers the request for it, and a server that does n
   assert.deepEqual([await codeOf(old), await codeOf(other)], ['server_too_old', 'malformed']);
 });
 
+test('the token of a calendar answers the request for it', async () => {
+  const { board } = begun();
+  const revoked = board.request({ type: 'board', do: 'revoke_calendar' }), asked = board.request({ type: 'board', do: 'calendar' });
+  board.handle({ type: 'board', news: 'calendar', token: 'T0k' }, 0);
+  board.handle({ type: 'board', news: 'done', about: 1 }, 0);
+  assert.equal((await asked).token, 'T0k');
+  assert.equal(await revoked, undefined);
+});
+
 test('a new session fails what the old one did not answer, and keeps the old board until the new one is whole', async () => {
   const { board } = begun();
   assert.equal(board.handle(snapshot({ free_count: 3 }), 0), true);

@@ -174,6 +174,44 @@ test('the whole board: lay, cancel, eat now, presence, waitlist, invite, calenda
   await end();
 });
 
+for (const language of ['en', 'ko']) {
+  test(`the address of the own calendar, by keyboard: made, kept, replaced, and refused by an older server (${language})`, async () => {
+    const { server, page, t, end } = await member({ language });
+    const openCalendar = async () => {
+      await page.focus('#board-more');
+      for (const key of ['Enter', 'End', 'ArrowUp', 'Enter']) await page.keyboard.press(key);
+      await page.waitForSelector('.my-calendar[open]');
+    };
+    await openCalendar();
+    await shows(page, '.my-calendar output', `${server.origin}/calendar/T0k3n-1.ics`);
+    assert.equal(await page.$eval('.my-calendar a.button', one => one.href), `webcal:${server.origin.slice('http:'.length)}/calendar/T0k3n-1.ics`);
+    await page.keyboard.press('Escape');
+    await page.reload();
+    await page.waitForSelector('#board-more');
+    await until('the board', () => page.$eval('#eat-now', one => one.checkVisibility()));
+    await openCalendar();
+    await shows(page, '.my-calendar output', 'T0k3n-1');
+    assert.deepEqual(server.of('calendar').map(one => one.token), [undefined, 'T0k3n-1']);
+    await page.evaluate(words => [...document.querySelectorAll('.my-calendar button')].find(one => one.innerText === words).focus(), t.replaceAddress);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog.question[open]');
+    await page.focus('dialog.question .danger');
+    await page.keyboard.press('Enter');
+    await shows(page, '.my-calendar output', 'T0k3n-2');
+    assert.equal(server.of('revoke_calendar').length, 1);
+    await page.keyboard.press('Escape');
+    await until('it is closed', () => page.evaluate(() => !document.querySelector('dialog')));
+    server.refuses.calendar = 'malformed';
+    await page.focus('#board-more');
+    for (const key of ['Enter', 'End', 'ArrowUp', 'Enter']) await page.keyboard.press(key);
+    await shows(page, '.errors', t.problems.calendar_unsupported);
+    await press(page, ['#board-more', '.menu:popover-open button:last-child', '#sign-out', 'dialog:last-of-type .danger']);
+    await page.waitForSelector('lr-sign-in');
+    assert.equal(server.of('revoke_calendar').length, 2, 'nobody could void the address without the key');
+    await end();
+  });
+}
+
 test('a table that begins is reminded of, and a seat that is unanswered is said to be', async () => {
   const { server, page, t, end } = await member();
   const notice = { type: 'board', news: 'notice', kind: 'soon', table: 'b', room: 't-bbbbbbbbbbbbbbbb', topic: 'Book club', starts_ms: NOON + 5 * MINUTE };

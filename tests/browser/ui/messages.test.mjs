@@ -433,3 +433,111 @@ both('a calendar entry is a file for the system’s calendar, or text on the cli
   assert.deepEqual(await calls(page, 'copy'), [{ text: 'BEGIN:VCALENDAR' }]);
   await page.close();
 });
+
+const CALENDAR = ['#board-more', '.menu:popover-open button:nth-last-child(2)'];
+
+both('the address of the own calendar is shown, copied, opened, and kept for the next time', async (t, language) => {
+  const { page } = await harness.page({ state: scenes.board.state, language });
+  await press(page, CALENDAR);
+  const address = 'https://lunch.example.org/calendar/mX2kqT9vR4sW7yB1nC5dF8gH3jL6pZ0a.ics';
+  await waitForText(page, '.my-calendar output', address);
+  const all = await read(page, '.my-calendar');
+  for (const text of [t.myCalendar, t.myCalendarWords, t.calendarIsSecret, t.calendarsAreSlow]) assert.ok(all.includes(text), text);
+  assert.ok(!all.includes(t.calendarSelfSigned));
+  assert.equal(await page.$eval('.my-calendar', one => document.getElementById(one.getAttribute('aria-describedby')).textContent), t.myCalendarWords);
+  await press(page, ['.my-calendar .link-row button', '.my-calendar a.button']);
+  assert.deepEqual(await calls(page, 'copy'), [{ text: address }]);
+  assert.deepEqual(await calls(page, 'open_web'), [{ url: address.replace('https:', 'webcal:') }]);
+  assert.equal(await page.$eval('.my-calendar a.button', one => one.getAttribute('href')), address.replace('https:', 'webcal:'));
+  assert.equal((await calls(page, 'save_settings')).at(-1).settings.servers[0].calendar, 'mX2kqT9vR4sW7yB1nC5dF8gH3jL6pZ0a');
+  await page.keyboard.press('Escape');
+  await press(page, CALENDAR);
+  await waitForText(page, '.my-calendar output', address);
+  assert.deepEqual(await calls(page, 'calendar_address'), [{ token: null }, { token: 'mX2kqT9vR4sW7yB1nC5dF8gH3jL6pZ0a' }]);
+  assert.equal((await calls(page, 'save_settings')).length, 1, 'only what is new is saved');
+  await page.close();
+});
+
+both('the address is replaced and removed, but not without a question', async (t, language) => {
+  const { page } = await harness.page({ state: scenes.board.state, language });
+  await press(page, CALENDAR);
+  await waitForText(page, '.my-calendar output', 'mX2k');
+  const button = words => page.evaluate(words => [...document.querySelectorAll('.my-calendar button')].find(one => one.innerText === words).click(), words);
+  await button(t.replaceAddress);
+  await waitForText(page, 'dialog.question', t.replaceAddressSure);
+  await press(page, ['dialog.question .actions button:first-child']);
+  assert.deepEqual(await calls(page, 'revoke_calendar'), []);
+  await page.evaluate(() => {
+    window.nextToken = 'another';
+    window.mock.commands.revoke_calendar = () => { window.mock.commands.calendar_address = () => ({ address: 'https://lunch.example.org/calendar/another.ics', token: 'another' }); };
+  });
+  await button(t.replaceAddress);
+  await press(page, ['dialog.question .danger']);
+  await waitForText(page, '.my-calendar output', '/another.ics');
+  await waitForText(page, '.notice[role=status]', t.addressReplaced);
+  assert.equal((await calls(page, 'save_settings')).at(-1).settings.servers[0].calendar, 'another');
+  await button(t.removeAddress);
+  await press(page, ['dialog.question .danger']);
+  await until(page, () => !document.querySelector('dialog'));
+  assert.equal((await calls(page, 'revoke_calendar')).length, 2);
+  assert.equal((await calls(page, 'save_settings')).at(-1).settings.servers[0].calendar, null);
+  await page.close();
+});
+
+both('a server that makes no addresses is named in words, and guests are not offered one', async (t, language) => {
+  const { page } = await harness.page({ state: scenes.board.state, language });
+  await page.evaluate(() => { window.mock.refuse.calendar_address = { code: 'calendar_unsupported', message: '' }; });
+  await press(page, CALENDAR);
+  await waitForText(page, '.notice.urgent', t.problems.calendar_unsupported);
+  await until(page, () => !document.querySelector('dialog'));
+  await pushState(page, state => ({ ...state, board: { ...state.board, member: false } }));
+  await press(page, ['#board-more']);
+  assert.ok(!(await read(page, '.menu:popover-open')).includes(t.myCalendar));
+  await page.close();
+});
+
+both('a server with its own certificate gets a warning about calendar apps', async (t, language) => {
+  const { state } = scenes.board, servers = state.settings.servers.map(one => ({ ...one, fingerprint: '3f'.repeat(32) }));
+  const { page } = await harness.page({ state: { ...state, settings: { ...state.settings, servers } }, language });
+  await press(page, CALENDAR);
+  await waitForText(page, '.my-calendar', t.calendarSelfSigned);
+  await page.close();
+});
+
+/** Opens an entry of the menu of a table that the person hosts. @param {any} page @param {string} words */
+async function chooseOfHosted(page, words) {
+  await pushState(page, state => ({ ...state, board: { ...state.board, tables: state.board.tables.map((table, n) => n === 0 ? table : { ...table, mine: 'host', weekly: true, starts_ms: NOON + 3_600_000 + n, ends_ms: NOON + 7_200_000 + n }) } }));
+  await press(page, ['lr-card.mine .more']);
+  await page.evaluate(words => [...document.querySelectorAll('.menu:popover-open button')].find(one => one.innerText.trim() === words).click(), words);
+}
+
+both('a host changes the time of a table, and an error stays in the form', async (t, language) => {
+  const { page } = await harness.page({ state: scenes.board.state, language, zone: 'Asia/Seoul' });
+  await chooseOfHosted(page, t.moveTable);
+  await waitForText(page, '.move-table', t.moveOnlyThisDate);
+  await page.$eval('.move-table input[type=time]', one => { one.value = '00:01'; });
+  await press(page, ['.move-table button[type=submit]']);
+  await waitForText(page, '.move-table [role=alert]', t.problems.slot_past);
+  await page.$eval('.move-table input[type=time]', one => { one.value = '23:30'; });
+  await page.evaluate(() => { window.mock.refuse.move_table = { code: 'malformed', message: '' }; });
+  await press(page, ['.move-table button[type=submit]']);
+  await waitForText(page, '.move-table [role=alert]', t.problems.move_unsupported);
+  await page.evaluate(() => { window.mock.refuse = {}; });
+  await press(page, ['.move-table button[type=submit]']);
+  await waitForText(page, '.notice[role=status]', t.tableMoved);
+  const moved = (await calls(page, 'move_table')).at(-1);
+  assert.deepEqual([new Date(moved.starts_ms).toISOString(), moved.minutes], ['2026-11-23T14:30:00.000Z', 60]);
+  await page.close();
+});
+
+both('a host cancels a single date of a weekly table after a question', async (t, language) => {
+  const { page } = await harness.page({ state: scenes.board.state, language });
+  await chooseOfHosted(page, t.cancelDate);
+  await page.waitForSelector('dialog.question');
+  assert.deepEqual(await calls(page, 'cancel_date'), []);
+  await press(page, ['dialog.question .danger']);
+  await waitForText(page, '.notice[role=status]', t.dateCancelled);
+  assert.equal((await calls(page, 'cancel_date')).length, 1);
+  assert.deepEqual(await calls(page, 'delete_table'), []);
+  await page.close();
+});

@@ -91,7 +91,7 @@ export const aboutMe = () => ({
   tables: [['점심', 12, { removed: true }], ['Rust study', 20, { place: 'canteen', seat: true, entered: true }], ['Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen besprechen', 60, { place: 'Kantine im Erdgeschoss, links neben dem Aufzug', place_in_line: 2 }],
     ['Tomorrow soup', 24 * 60, { weekly: true, host: true, seat: true }]].map(([topic, minutes, more], n) => (
     { id: `t${n}`, topic, place: '', starts_ms: slot(12 * 60 + minutes), ends_ms: slot(13 * 60 + minutes), weekly: false, host: false, seat: false, place_in_line: 0, entered: false, removed: false, ...more })),
-  waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] }, named_by: 1, invites: [{ expires_ms: slot(18 * 60, 3) }],
+  waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] }, named_by: 1, calendar: true, invites: [{ expires_ms: slot(18 * 60, 3) }],
   met: [[3, 3], [6, 1], [10, 2]].map(([days, people]) => ({ at_ms: slot(12 * 60 + 7, -days), people })), met_days: 30, left_out: 2,
 });
 
@@ -117,6 +117,7 @@ export const scenes = {
   menu: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['lr-card.mine .more'] },
   settings: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:last-child'] },
   'about-me': { state: { ...base(), board: board(usualTables(), usualPeople()) }, about: aboutMe(), press: ['#board-more', '.menu:popover-open button:last-child', '#about-me'] },
+  'my-calendar': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:nth-last-child(2)'] },
   hosting: { state: { ...base(), board: board([], []), hosting: { url: 'wss://127.0.0.1:8443', web_link: 'https://192.168.0.4:8443/r/lunch', link: 'lunchroom://join/lunch?server=wss://192.168.0.4:8443&fp=3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', qr_svg: qr, fingerprint: '3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', addresses: ['192.168.0.4', 'fd00::4'] } }, press: ['#board-more', '.menu:popover-open button:nth-child(2)'] },
   check: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#go-to-table'] },
   'check-unknown-server': { state: { ...base(), link: { room: 'friday-soup', server: 'wss://other.example:8443', known: false, fingerprint: null, invite: null } } },

@@ -56,7 +56,7 @@ function wordsOf(error) {
 }
 
 /** Whether the server has stored nothing: it knows the key and the name while the person is connected. @param {AboutMe} about */
-const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by }) => !tables.length && !invites.length && !met.length && !waiting && !named_by;
+const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by, calendar }) => !tables.length && !invites.length && !met.length && !waiting && !named_by && !calendar;
 
 /** @param {AboutMe} about @returns {Node[]} */
 function sections(about) {
@@ -73,8 +73,8 @@ function sections(about) {
 }
 
 /** @param {AboutMe} about */
-function person({ names, key, member, presence, sessions }) {
-  const rows = [[t.about.name, names.join(', ')], [t.about.key, key], [t.about.role, member ? t.about.member : t.about.guest], [t.about.now, `${t.presences[presence]} · ${t.about.connections(sessions)}`]];
+function person({ names, key, member, presence, sessions, calendar }) {
+  const rows = [[t.about.name, names.join(', ')], [t.about.key, key], [t.about.role, member ? t.about.member : t.about.guest], [t.about.now, `${t.presences[presence]} · ${t.about.connections(sessions)}`], ...(calendar ? [[t.about.calendar, t.about.hasCalendar]] : [])];
   return h('dl', {}, ...rows.flatMap(([name, value]) => [h('dt', { text: name }), h('dd', { dir: 'auto', text: value })]));
 }
 
@@ -95,8 +95,8 @@ function table(one, zone) {
 
 /** What the person has to do with a table. @param {AboutTable} one */
 function roles(one) {
-  const { host, seat, inLine, entered, removed } = t.about;
-  return [one.host && host, one.seat && seat, one.place_in_line && inLine(one.place_in_line), one.entered && entered, one.removed && removed].filter(Boolean);
+  const { host, seat, inLine, entered, removed, cancelled } = t.about;
+  return [one.host && host, one.seat && seat, one.place_in_line && inLine(one.place_in_line), one.entered && entered, one.removed && removed, one.cancelled && cancelled].filter(Boolean);
 }
 
 /** @param {AboutMe} about @param {string} zone */

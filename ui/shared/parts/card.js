@@ -1,15 +1,16 @@
 // A table on the board.
 
-import { backend } from '../backend.js';
+import { backend, state } from '../backend.js';
 import { h, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { problem, t } from '../strings.js';
-import { enter, isMine, isOpen } from '../tables.js';
+import { enter, isMine, isOpen, serverNow } from '../tables.js';
 import { clock, ownTime, zoneOr } from '../times.js';
 import { announce, attempt } from './notices.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
 import { roundTable } from './round-table.js';
+import { moveTable } from './move-table.js';
 import { copyTableLink, saveCalendar } from './table-links.js';
 
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
@@ -127,13 +128,28 @@ export class Card extends HTMLElement {
   #menu() {
     const { table } = this;
     if (!table) return [];
-    const mine = isMine(table);
+    const mine = isMine(table), { board } = state(), hasBegun = board !== null && serverNow(board) >= table.starts_ms;
     return [
       { words: t.copyLink, icon: 'link', run: () => copyTableLink(table) },
       { words: t.addToCalendar, icon: 'calendar', run: () => saveCalendar(table) },
       ...(mine && this.main?.dataset.action !== 'leave' ? [{ words: t.leaveSeat, icon: /** @type {const} */ ('leave'), run: () => this.#leave() }] : []),
+      ...(table.mine === 'host' && !hasBegun ? [{ words: t.moveTable, icon: /** @type {const} */ ('clock'), run: () => moveTable(table) }] : []),
+      ...(table.mine === 'host' && table.weekly ? [{ words: t.cancelDate, icon: /** @type {const} */ ('close'), danger: true, run: () => this.#cancelDate(table) }] : []),
       ...(table.mine === 'host' ? [{ words: t.deleteTable, icon: /** @type {const} */ ('trash'), danger: true, run: () => this.#delete(table) }] : []),
     ];
+  }
+
+  /** Cancels this date of a weekly table. The others stay. @param {TableView} table */
+  async #cancelDate(table) {
+    if (!await ask({ title: t.cancelDate, words: t.cancelDateSure(table.taken_count - 1), yes: t.cancelDate, danger: true })) return;
+    try {
+      await backend.call('cancel_date', { table: table.id });
+      announce(t.dateCancelled);
+    } catch (error) {
+      // An older server does not know the request.
+      const isOld = /** @type {{ code?: string }} */ (error ?? {}).code === 'malformed';
+      attempt(Promise.reject(isOld ? { code: 'cancel_date_unsupported', message: '' } : error));
+    }
   }
 
   /** @param {TableView} table */

@@ -10,6 +10,7 @@ import { openHosting } from '../parts/hosting.js';
 import { layTable } from '../parts/lay-table.js';
 import { announce, attempt } from '../parts/notices.js';
 import { menu } from '../parts/menu.js';
+import { openMyCalendar } from '../parts/my-calendar.js';
 import { RoomField } from '../parts/room-field.js';
 import { roundTable } from '../parts/round-table.js';
 import { openSettings } from '../parts/settings.js';
@@ -53,6 +54,7 @@ export class BoardScreen extends View {
       h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline));
     menu(more, () => [
       ...(backend.shell === 'app' ? [{ words: t.openLink, icon: /** @type {const} */ ('link'), run: pasteLink }, { words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
+      ...(state().board?.member ? [{ words: t.myCalendar, icon: /** @type {const} */ ('calendar'), run: openMyCalendar }] : []),
       { words: t.settings, icon: 'settings', run: openSettings },
     ]);
   }

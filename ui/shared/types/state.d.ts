@@ -733,7 +733,11 @@ name: string,
 /**
  * The secret of its community, which makes the person a member. Null: a guest, if the server requires a secret.
  */
-secret?: string | null, };
+secret?: string | null,
+/**
+ * The token in the address of the person's calendar there. Null: they have not asked for one.
+ */
+calendar?: string | null, };
 
 /**
  * The language of the window.
@@ -795,6 +799,10 @@ waiting?: Waiting,
  * Number of people who wait to eat now and named this person.
  */
 named_by: number,
+/**
+ * Whether the person's calendar has an address.
+ */
+calendar: boolean,
 /**
  * Invites that the person has used, by expiry. Those that expire first are left out first.
  */
@@ -859,7 +867,11 @@ entered: boolean,
 /**
  * Whether the host has removed the person.
  */
-removed: boolean, };
+removed: boolean,
+/**
+ * Whether the person's calendar still shows it as cancelled. The person has no seat then.
+ */
+cancelled: boolean, };
 
 /**
  * An invite that the person has used.
@@ -1008,7 +1020,11 @@ waiting_count: number,
 /**
  * Number of people in the table's call.
  */
-in_call: number, };
+in_call: number,
+/**
+ * Version of the table in calendars (RFC 5545 section 3.8.7.4). It grows when the table is moved.
+ */
+sequence?: number, };
 
 /**
  * A table as it is displayed.
@@ -1081,7 +1097,11 @@ waiting_count: number,
 /**
  * Number of people in the table's call.
  */
-in_call: number, };
+in_call: number,
+/**
+ * Version of the table in calendars (RFC 5545 section 3.8.7.4). It grows when the table is moved.
+ */
+sequence?: number, };
 
 /**
  * A person with a seat.
@@ -1198,7 +1218,7 @@ starts_ms: number, };
 /**
  * Kinds of [`Notice`].
  */
-export type NoticeKind = "soon" | "begins" | "moved_up" | "seated" | "deleted";
+export type NoticeKind = "soon" | "begins" | "moved_up" | "seated" | "deleted" | "moved";
 
 /**
  * A row of the list of transfers.
@@ -1373,6 +1393,19 @@ path: string,
  * Whether the system was requested to open it.
  */
 opened: boolean, };
+
+/**
+ * The result of `calendar_address`: where calendars find the person's lunches.
+ */
+export type CalendarAddress = {
+/**
+ * The address to subscribe to.
+ */
+address: string,
+/**
+ * The secret part of it, for the settings.
+ */
+token: string, };
 
 /**
  * The error of a failed command.

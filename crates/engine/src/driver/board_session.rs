@@ -30,20 +30,22 @@ pub(crate) struct BoardSession {
     subscribed: bool,
     shown: Option<Arc<BoardState>>,
     reminders: VecDeque<Reminder>,
-    /// By the number of the message.
-    waiting: VecDeque<(u64, Expected, Answer)>,
+    /// Keyed by the number of the message, which some answers do not name.
+    waiting: VecDeque<(u64, Awaited, Answer)>,
     /// Whether the board or the reminders have changed since the last [`BoardSession::take_changed`].
     changed: bool,
 }
 
 /// The answer to a request.
 #[derive(Debug, PartialEq, Eq)]
-enum Expected {
-    /// `done`, which has the number of the message.
+enum Awaited {
+    /// `done`, with the number of the request.
     Done,
-    /// An invite, which has its room instead.
+    /// An invite for this room.
     Invite(String),
-    /// What the server holds about this person. It answers the oldest such request.
+    /// The address of the calendar.
+    Calendar,
+    /// What the server holds about this person.
     AboutMe,
 }
 
@@ -96,24 +98,28 @@ impl BoardSession {
 
     /// Remembers the sender for the answer by the number of the message.
     fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
-        let expected = match request {
-            BoardRequest::Invite { room, .. } => Expected::Invite(room.clone()),
-            BoardRequest::AboutMe => Expected::AboutMe,
+        let awaited = match request {
+            BoardRequest::Invite { room, .. } => Awaited::Invite(room.clone()),
+            BoardRequest::Calendar { .. } => Awaited::Calendar,
+            BoardRequest::AboutMe => Awaited::AboutMe,
             BoardRequest::Subscribe { .. }
             | BoardRequest::Unsubscribe
             | BoardRequest::Lay(_)
             | BoardRequest::Take { .. }
             | BoardRequest::Leave { .. }
             | BoardRequest::Delete { .. }
+            | BoardRequest::CancelDate { .. }
+            | BoardRequest::Move { .. }
             | BoardRequest::EatNow { .. }
             | BoardRequest::StopWaiting
             | BoardRequest::Presence { .. }
-            | BoardRequest::ForgetMe => Expected::Done,
+            | BoardRequest::ForgetMe
+            | BoardRequest::RevokeCalendar => Awaited::Done,
         };
         if self.waiting.len() == WAITING {
             self.waiting.pop_front();
         }
-        self.waiting.push_back((about, expected, answer));
+        self.waiting.push_back((about, awaited, answer));
     }
 
     /// Takes a signal of the session. `local_ms` is this machine's clock in Unix milliseconds. Returns true if the
@@ -162,14 +168,21 @@ impl BoardSession {
                 }
             }
             BoardNews::Invite { room, invite, expires_ms } => {
-                if let Some((_, answer)) = self.take(|(_, of, _)| *of == Expected::Invite(room.clone())) {
+                if let Some((_, answer)) =
+                    self.take(|(_, awaited, _)| matches!(awaited, Awaited::Invite(of) if of == room))
+                {
                     let (room, invite, expires_ms) = (room.clone(), invite.clone(), *expires_ms);
                     let _ = answer.send(Ok(BoardAnswer::Invite { room, invite, expires_ms }));
                 }
             }
             BoardNews::AboutMe(about) => {
-                if let Some((_, answer)) = self.take(|(_, of, _)| *of == Expected::AboutMe) {
+                if let Some((_, answer)) = self.take(|(_, awaited, _)| *awaited == Awaited::AboutMe) {
                     let _ = answer.send(Ok(BoardAnswer::AboutMe(about.clone())));
+                }
+            }
+            BoardNews::Calendar { token } => {
+                if let Some((_, answer)) = self.take(|(_, awaited, _)| *awaited == Awaited::Calendar) {
+                    let _ = answer.send(Ok(BoardAnswer::Calendar { token: token.clone() }));
                 }
             }
             BoardNews::Snapshot(_) | BoardNews::Patch(_) | BoardNews::You { .. } | BoardNews::Notice(_) => {}
@@ -197,14 +210,14 @@ impl BoardSession {
         let Some((expected, answer)) = self.take(|(seq, ..)| *seq == about) else { return false };
         let code = match (expected, error.code) {
             // A server from before this request does not know it.
-            (Expected::AboutMe, ErrorCode::Malformed) => "server_too_old".into(),
+            (Awaited::AboutMe, ErrorCode::Malformed) => "server_too_old".into(),
             (_, code) => crate::signal::code(code),
         };
         let _ = answer.send(Err(Problem { code, message: error.message.clone(), device: None }));
         true
     }
 
-    fn take(&mut self, is: impl Fn(&(u64, Expected, Answer)) -> bool) -> Option<(Expected, Answer)> {
+    fn take(&mut self, is: impl Fn(&(u64, Awaited, Answer)) -> bool) -> Option<(Awaited, Answer)> {
         let at = self.waiting.iter().position(is)?;
         self.waiting.remove(at).map(|(_, expected, answer)| (expected, answer))
     }
@@ -221,7 +234,8 @@ impl BoardSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use signaling::board::{AboutMe, Presence, Snapshot};
+    use signaling::board::{AboutMe, CalendarToken, Presence, Snapshot};
+    use signaling::message::ErrorCode;
 
     fn ask(
         board: &mut BoardSession,
@@ -279,6 +293,7 @@ mod tests {
             tables: vec![],
             waiting: None,
             named_by: 0,
+            calendar: false,
             invites: vec![],
             met: vec![],
             met_days: 30,
@@ -301,6 +316,17 @@ mod tests {
         let code = |answer: Result<BoardAnswer, Problem>| answer.map_err(|problem| problem.code);
         assert_eq!(asked.try_recv().map(code), Ok(Err("server_too_old".into())));
         assert_eq!(other.try_recv().map(code), Ok(Err("malformed".into())));
+    }
+
+    #[test]
+    fn a_calendar_answers_the_oldest_request_for_one() {
+        let mut board = BoardSession::new();
+        let mut revoked = ask(&mut board, 1, BoardRequest::RevokeCalendar);
+        let mut asked = ask(&mut board, 2, BoardRequest::Calendar { token: None });
+        let token = CalendarToken("t".into());
+        board.handle(0, &ServerMessage::Board(BoardNews::Calendar { token: token.clone() }));
+        assert!(revoked.try_recv().is_err());
+        assert_eq!(asked.try_recv(), Ok(Ok(BoardAnswer::Calendar { token })));
     }
 
     #[test]

@@ -122,6 +122,7 @@ fn table(n: usize) -> TableInfo {
         waiting: vec![],
         waiting_count: 0,
         in_call: 0,
+        sequence: 0,
     }
 }
 

@@ -38,6 +38,7 @@ impl Board {
             tables,
             waiting: waiting.map(|wish| Waiting { since_ms: wish.since, with: wish.with.clone() }),
             named_by: number(named_by),
+            calendar: self.has_calendar(&who.key),
             invites,
             met,
             met_days: number(usize::try_from(self.met.kept_ms() / DAY_MS).unwrap_or(usize::MAX)),
@@ -59,6 +60,20 @@ impl Board {
     fn tables_about(&self, key: &str) -> Vec<AboutTable> {
         let mut tables: Vec<AboutTable> =
             self.tables.values().filter_map(|table| self.table_about(table, key)).collect();
+        tables.extend(self.cancelled_of(key).map(|(id, lunch)| AboutTable {
+            id: id.to_owned(),
+            topic: lunch.topic.clone(),
+            place: lunch.place.clone(),
+            starts_ms: lunch.starts,
+            ends_ms: lunch.ends,
+            weekly: false,
+            host: false,
+            seat: false,
+            place_in_line: 0,
+            entered: false,
+            removed: false,
+            cancelled: true,
+        }));
         tables.sort_by(|a, b| (a.starts_ms, &a.id).cmp(&(b.starts_ms, &b.id)));
         tables
     }
@@ -76,6 +91,7 @@ impl Board {
             place_in_line: table.place_of(key).map_or(0, |place| u16::try_from(place + 1).unwrap_or(u16::MAX)),
             entered: table.inside.iter().any(|inside| inside == key),
             removed: self.has_removed(table, key),
+            cancelled: false,
         };
         let is_about = about.host || about.seat || about.place_in_line > 0 || about.entered || about.removed;
         is_about.then_some(about)

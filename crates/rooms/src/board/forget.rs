@@ -12,6 +12,9 @@ impl Board {
     pub fn forget(&mut self, now: u64, who: &Who) {
         let (key, names) = (&who.key, self.names_of(who));
         self.met.forget(key);
+        // Before the seats: a feed shows those that are lost.
+        self.revoke_calendar(key);
+        self.forget_in_cancelled(&names);
         self.changes.push(Change::Forget { key: key.clone() });
         self.stop_waiting(key);
         self.forget_in_wishes(key);
@@ -51,6 +54,14 @@ impl Board {
         }
     }
 
+    /// Others' calendars no longer name this person. Their hosts are not known any more.
+    fn forget_in_cancelled(&mut self, names: &BTreeSet<String>) {
+        self.change_cancelled(|lunch| {
+            clear_if_named(&mut lunch.topic, names);
+            clear_if_named(&mut lunch.place, names);
+        });
+    }
+
     fn forget_at(&mut self, now: u64, id: &str, key: &str, names: &BTreeSet<String>) {
         let Some(table) = self.tables.get(id) else { return };
         let was_host = table.host == key;
@@ -70,7 +81,7 @@ impl Board {
         let Some(table) = self.tables.get(id).filter(|table| table.host == key) else { return };
         match self.heir(table) {
             Some(heir) => self.set_host(id, heir),
-            None => self.delete_table(id, key),
+            None => self.delete_table(now, id, key),
         }
     }
 

@@ -148,8 +148,12 @@ impl Board {
         let next = self.tables.values().filter(|table| party.iter().any(|key| table.seats_key(key)));
         let ends = next.map(|table| table.starts).filter(|starts| *starts > now).min().unwrap_or(u64::MAX);
         let ends = ends.min(now + LENGTH_MS);
-        let table =
-            Table { seats: MOST as u8, host: host.clone(), door: Door::Open, ..self.blank(now, ends, Kind::EatNow) };
+        let table = Table {
+            seats: MOST as u8,
+            host: host.clone(),
+            door: Door::Open,
+            ..self.blank(now, now, ends, Kind::EatNow)
+        };
         let id = self.put(table);
         for key in party {
             self.seat_hungry(now, &id, key);

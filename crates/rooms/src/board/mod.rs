@@ -6,7 +6,9 @@
 
 mod about;
 mod calendar;
+mod dates;
 mod door;
+mod feed;
 mod forget;
 mod history;
 mod host;
@@ -29,16 +31,18 @@ use signaling::message::ErrorCode;
 
 pub use calendar::Calendar;
 pub use door::Entry;
+pub use feed::{FEED_KEPT_MS, Lunch, MAX_CANCELLED, MAX_FEED_EVENTS, MAX_FEEDS, feed_id};
 pub(crate) use history::Item;
 pub use history::MAX_HISTORY;
 pub use host::HOST_KEPT_MS;
 pub use hungry::{ALONE_MS, GATHER_MS};
 pub use key::Key;
 pub use met::{KEPT_MS, MAX_MEETINGS};
-pub use saved::{Change, Hungry, InviteId, Saved};
+pub use saved::{Cancelled, Change, Feed, FeedId, Hungry, InviteId, Saved};
 pub use shown::News;
 pub use table::{Kind, LastReminder, Seat, Table};
 
+use feed::Feeds;
 use host::Kept;
 use hungry::Waiting;
 use met::Met;
@@ -103,6 +107,9 @@ pub struct Board {
     invites: HashMap<InviteId, (u64, BTreeSet<Key>)>,
     /// Tables, and people whom their hosts removed and who were erased since. Not stored.
     barred: VecDeque<(String, Key)>,
+    feeds: Feeds,
+    /// Version of what feeds show.
+    revision: u64,
     pruned: u64,
     /// Tables to store. The caller drains this and everything below after each call.
     touched: BTreeSet<String>,
@@ -137,6 +144,8 @@ impl Board {
             met: Met::from_saved(saved.met),
             invites,
             barred: VecDeque::new(),
+            feeds: Feeds::from_saved(saved.feeds, saved.cancelled),
+            revision: 0,
             pruned: 0,
             touched: BTreeSet::new(),
             changes: Vec::new(),
@@ -179,7 +188,7 @@ impl Board {
             seats: draft.seats,
             host: who.key.clone(),
             door: draft.door,
-            ..self.blank(starts, ends, kind)
+            ..self.blank(now, starts, ends, kind)
         };
         let id = self.put(table);
         self.sit(now, &id, &who.key, &who.name);
@@ -234,15 +243,15 @@ impl Board {
     ///
     /// # Errors
     /// `no_such_table`, `not_host`.
-    pub fn delete(&mut self, key: &str, id: &str) -> Result<(), ErrorCode> {
+    pub fn delete(&mut self, now: u64, key: &str, id: &str) -> Result<(), ErrorCode> {
         let table = self.tables.get(id).ok_or(ErrorCode::NoSuchTable)?;
         require(table.host == key, ErrorCode::NotHost)?;
-        self.delete_table(id, key);
+        self.delete_table(now, id, key);
         Ok(())
     }
 
     /// Deletes a table and informs the people at it and in line, but not the one who deletes it.
-    fn delete_table(&mut self, id: &str, key: &str) {
+    fn delete_table(&mut self, now: u64, id: &str, key: &str) {
         let Some(table) = self.tables.get(id) else { return };
         let others = table.taken.iter().map(|seat| &seat.key).chain(table.waiting.iter().map(|waiting| &waiting.id));
         let others: Vec<Key> = others.filter(|other| *other != key).cloned().collect();
@@ -250,6 +259,7 @@ impl Board {
         for other in others {
             self.notify(other, BoardNews::Notice(notice.clone()));
         }
+        self.cancel_seats(now, id);
         self.drop_table(id);
     }
 
@@ -259,6 +269,7 @@ impl Board {
         self.remind(now);
         self.hand_over_all(now);
         self.clear(now);
+        self.clear_cancelled(now);
         self.fill_all(now);
         self.match_hungry(now);
         self.prune(now);
@@ -317,15 +328,24 @@ impl Board {
             table.waiting.retain(|waiting| waiting.id != key);
             table.taken.push(Seat { key: key.to_owned(), name: name.to_owned(), last_reminder });
         });
+        self.restore_seat(now, id, key);
+        self.leave_lines(key, starts, ends);
+        self.no_longer_hungry_if_busy(now, key);
+    }
+
+    /// Gives up somebody's places in line in this time.
+    fn leave_lines(&mut self, key: &str, starts: u64, ends: u64) {
         let lines = self.tables.values().filter(|other| other.overlaps(starts, ends) && other.place_of(key).is_some());
         for line in lines.map(|other| other.id.clone()).collect::<Vec<_>>() {
             self.change(&line, |other| other.waiting.retain(|waiting| waiting.id != key));
         }
-        self.no_longer_hungry_if_busy(now, key);
     }
 
     /// Frees a seat, with all consequences.
     fn get_up(&mut self, now: u64, id: &str, key: &str) {
+        if let Some(table) = self.tables.get(id).filter(|table| table.seats_key(key)).cloned() {
+            self.cancel_seat(now, &table, key);
+        }
         self.change(id, |table| {
             table.taken.retain(|seat| seat.key != key);
             table.inside.retain(|inside| inside != key);
@@ -415,7 +435,7 @@ impl Board {
             seats: last.seats,
             host: last.host.clone(),
             door: last.door,
-            ..self.blank(starts, starts + length, Kind::Weekly { at })
+            ..self.blank(now, starts, starts + length, Kind::Weekly { at })
         };
         let id = self.put(table);
         // A host who was absent or is busy then is not seated without being asked.
@@ -431,12 +451,13 @@ impl Board {
         }
         self.pruned = now;
         let met_before = self.met.prune(now);
+        self.prune_feeds(now);
         self.invites.retain(|_, (expires, _)| *expires >= now);
         self.changes.push(Change::Prune { met_before, invites_before: now });
     }
 
     /// Returns an empty table.
-    fn blank(&mut self, starts: u64, ends: u64, kind: Kind) -> Table {
+    fn blank(&mut self, now: u64, starts: u64, ends: u64, kind: Kind) -> Table {
         Table {
             id: self.names.id(),
             room: self.names.room(),
@@ -453,6 +474,8 @@ impl Board {
             waiting: Vec::new(),
             inside: Vec::new(),
             removed: Vec::new(),
+            sequence: 0,
+            stamped: now,
         }
     }
 
@@ -475,6 +498,7 @@ impl Board {
         self.knocking.remove(id);
         self.doors.insert(table.room.clone());
         self.touched.remove(id);
+        self.revision += 1;
         self.changes.push(Change::Gone { id: id.to_owned() });
         self.dirty.table_gone(id, &table.room);
     }
@@ -484,6 +508,7 @@ impl Board {
         let Some(table) = self.tables.get_mut(id) else { return };
         change(table);
         self.touched.insert(id.to_owned());
+        self.revision += 1;
         self.dirty.table(id);
     }
 

@@ -50,6 +50,22 @@ pub enum Change {
         /// Their wish; `None` if they no longer wait.
         wish: Option<Hungry>,
     },
+    /// Somebody's calendar has another address, or was asked for.
+    Feed {
+        /// The person.
+        key: Key,
+        /// The address; `None` if it is no longer valid.
+        feed: Option<Feed>,
+    },
+    /// Somebody's calendar has a cancelled lunch.
+    Cancelled {
+        /// The person.
+        key: Key,
+        /// The id of the table, which may be gone.
+        table: String,
+        /// The lunch; `None` to forget it.
+        lunch: Option<Cancelled>,
+    },
 }
 
 impl Change {
@@ -65,7 +81,10 @@ impl Change {
                 512 + texts + names + line + people * KEY
             }
             Change::Hungry { wish: Some(wish), .. } => 2 * KEY + wish.name.len() + wish.with.len() * KEY,
+            Change::Cancelled { lunch: Some(lunch), .. } => 4 * KEY + lunch.topic.len() + lunch.place.len(),
             Change::Gone { .. }
+            | Change::Feed { .. }
+            | Change::Cancelled { lunch: None, .. }
             | Change::Met { .. }
             | Change::Forget { .. }
             | Change::Prune { .. }
@@ -89,6 +108,35 @@ pub struct Hungry {
     pub with: Vec<Key>,
 }
 
+/// SHA-256 of the token of a calendar's address.
+pub type FeedId = [u8; 32];
+
+/// The address of one person's calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feed {
+    /// SHA-256 of its token.
+    pub id: FeedId,
+    /// When somebody last asked for it, to the day; Unix milliseconds.
+    pub used: u64,
+}
+
+/// A lunch that left somebody's feed before it began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancelled {
+    /// Topic; may be empty.
+    pub topic: String,
+    /// Menu or place; may be empty.
+    pub place: String,
+    /// Beginning, Unix milliseconds.
+    pub starts: u64,
+    /// End.
+    pub ends: u64,
+    /// Version of the event, higher than that of the seat.
+    pub sequence: u32,
+    /// When it was cancelled.
+    pub stamped: u64,
+}
+
 /// Everything that was stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Saved {
@@ -100,4 +148,8 @@ pub struct Saved {
     pub invites: Vec<(InviteId, Key, u64)>,
     /// People who wait to eat now.
     pub hungry: Vec<(Key, Hungry)>,
+    /// The addresses of people's calendars.
+    pub feeds: Vec<(Key, Feed)>,
+    /// Cancelled lunches in people's calendars: person, table, lunch.
+    pub cancelled: Vec<(Key, String, Cancelled)>,
 }

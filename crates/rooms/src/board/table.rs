@@ -46,6 +46,11 @@ pub struct Table {
     pub inside: Vec<Key>,
     /// People whom the host removed.
     pub removed: Vec<Key>,
+    /// Version of the table in calendars (RFC 5545 section 3.8.7.4). It grows when the table is moved, and when somebody
+    /// takes a seat again that their calendar has as cancelled.
+    pub sequence: u32,
+    /// When this version was made, Unix milliseconds.
+    pub stamped: u64,
 }
 
 /// How a table was created.
@@ -142,6 +147,7 @@ impl Table {
             waiting: Vec::new(),
             waiting_count: u16::try_from(self.waiting.len()).unwrap_or(u16::MAX),
             in_call: u16::try_from(in_call).unwrap_or(u16::MAX),
+            sequence: self.sequence,
         }
     }
 }

@@ -5,7 +5,7 @@ use signaling::message::{ErrorCode, ServerMessage, SessionId};
 
 use super::watching::{View, Watching};
 use super::{Output, Rooms, refusal};
-use crate::board::{Board, Who};
+use crate::board::{Board, FeedId, Lunch, Who};
 use crate::room::Person;
 
 /// A person as the board knows them.
@@ -28,9 +28,18 @@ impl Rooms {
         &self.board
     }
 
+    /// Returns the lunches of the feed with this id; `None` if there is no such feed.
+    pub fn feed(&mut self, unix_ms: u64, id: &FeedId) -> Option<Vec<Lunch>> {
+        let lunches = self.board.feed(unix_ms, id);
+        self.settle_board();
+        lunches
+    }
+
     /// Continues with the stored board after a write failed. Every subscriber receives a new snapshot.
     pub fn replace_board(&mut self, board: Board) {
+        let last = self.board.revision();
         self.board = board;
+        self.board.continue_revisions(last);
         self.pieces.clear();
         for session in self.sessions.values_mut() {
             self.board.come(&who(&session.person));
@@ -107,13 +116,26 @@ impl Rooms {
             BoardRequest::Take { table, wait } => board.take(now, who, &table, wait)?,
             BoardRequest::Leave { table } => board.leave(now, &who.key, &table)?,
             // A guest must not learn whether the table exists.
-            BoardRequest::Delete { .. } if !who.member => return Err(ErrorCode::NotMember),
-            BoardRequest::Delete { table } => board.delete(&who.key, &table)?,
+            BoardRequest::Delete { .. } | BoardRequest::CancelDate { .. } | BoardRequest::Move { .. }
+                if !who.member =>
+            {
+                return Err(ErrorCode::NotMember);
+            }
+            BoardRequest::Delete { table } => board.delete(now, &who.key, &table)?,
+            BoardRequest::CancelDate { table } => board.cancel_date(now, &who.key, &table)?,
+            BoardRequest::Move { table, starts_ms, minutes } => {
+                board.move_table(now, &who.key, &table, starts_ms, minutes)?;
+            }
             BoardRequest::EatNow { with } => board.eat_now(now, who, with)?,
             BoardRequest::StopWaiting => board.stop_waiting(&who.key),
             BoardRequest::Presence { presence } => board.set_presence(&who.key, presence),
             BoardRequest::AboutMe => return Ok(Some(BoardNews::AboutMe(Box::new(board.about(now, who))))),
             BoardRequest::ForgetMe => self.forget(who),
+            BoardRequest::Calendar { token } => {
+                let token = board.calendar_token(now, who, token)?;
+                return Ok(Some(BoardNews::Calendar { token }));
+            }
+            BoardRequest::RevokeCalendar => board.revoke_calendar(&who.key),
             BoardRequest::Invite { room, uses, hours } => {
                 let (invite, expires_ms) = board.invite(now, who, &room, uses, hours)?;
                 return Ok(Some(BoardNews::Invite { room, invite, expires_ms }));

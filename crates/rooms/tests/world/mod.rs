@@ -40,6 +40,8 @@ pub(crate) fn full_board() -> Saved {
         waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
         inside: Vec::new(),
         removed: Vec::new(),
+        sequence: 0,
+        stamped: NOW,
     };
     Saved { tables: (0..MAX_TABLES).map(table).collect(), ..Saved::default() }
 }

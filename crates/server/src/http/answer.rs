@@ -1,11 +1,14 @@
 //! HTTP responses and their headers.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::interface::{Form, Served};
+use crate::feeds::Document;
 
 pub(super) type Body = Full<Bytes>;
 
@@ -57,6 +60,26 @@ pub(super) fn file(asked: &HeaderMap, served: &Served, kept: bool) -> Response<B
     let cache = if kept { "public, max-age=31536000, immutable" } else { "no-cache" };
     set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static(cache));
     set(&mut response, header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FILE_POLICY));
+    response
+}
+
+/// A calendar. Only the person's own programs may keep it, and they ask each time.
+pub(super) fn calendar(asked: &HeaderMap, document: Document) -> Response<Body> {
+    let tag = HeaderValue::from_str(&format!("\"{}\"", document.hash)).unwrap_or(HeaderValue::from_static("\"\""));
+    let plain = Form { data: document.text, tag };
+    let served = Served { kind: "text/calendar; charset=utf-8", plain, brotli: None, gzip: None };
+    let mut response = tagged(asked, &served);
+    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    // Otherwise a browser would save it under the token's name.
+    let name = HeaderValue::from_static("attachment; filename=\"lunchroom.ics\"");
+    set(&mut response, header::CONTENT_DISPOSITION, name);
+    response
+}
+
+/// A response that asks to try again after some time.
+pub(super) fn later(status: StatusCode, pause: Duration) -> Response<Body> {
+    let mut response = plain(status, "too many requests, please try again later\n");
+    set(&mut response, header::RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
     response
 }
 

@@ -1,6 +1,6 @@
-//! The HTTP front end: WebSockets, a health check, the community's door, the pages of links, and their files.
+//! The HTTP front end: WebSockets, a health check, the community's door, the pages of links, their files, and calendars.
 //!
-//! It uses hyper directly: there are only six paths, and with axum and tower-http, too, the limits on headers and
+//! It uses hyper directly: there are only seven paths, and with axum and tower-http, too, the limits on headers and
 //! connections would be set in hyper.
 
 mod answer;
@@ -22,14 +22,16 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use url::Url;
 
 use crate::admission::Ticket;
 use crate::connection::{self, Context, stopped};
+use crate::feeds;
 use crate::hub::ConnectionId;
 use crate::ice::{Entrance, host_for};
-use answer::{Body, method_not_allowed, plain};
+use answer::{Body, later, method_not_allowed, plain};
 
 pub(crate) use interface::Interface;
 
@@ -38,6 +40,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest request header, in bytes. A longer one is answered with 431.
 const HEAD_BYTES: usize = 16 * 1024;
 
+/// The path of calendars. A token follows it, so requests are not logged.
+const CALENDAR: &str = "/calendar/";
+/// When a client should ask again for a calendar if too many ask at the same time.
+const BUSY: Duration = Duration::from_secs(2);
 /// The only version of the WebSocket protocol. Requests for another one are answered with it (RFC 6455 section 4.4).
 const WEBSOCKET_VERSION: &str = "13";
 
@@ -51,6 +57,8 @@ pub(crate) struct Front {
     /// Whether people need the community's secret to be members.
     pub(crate) members: bool,
     pub(crate) interface: Interface,
+    /// The task that answers for calendars.
+    pub(crate) feeds: mpsc::Sender<feeds::Request>,
     pub(crate) next_connection: AtomicU64,
 }
 
@@ -68,8 +76,8 @@ where
 {
     let mut stopping = front.context.stopping.clone();
     let service = service_fn(move |request| {
-        let answer = answer(request, &front, reached, &ticket);
-        async move { Ok::<_, Infallible>(answer) }
+        let (front, ticket) = (Arc::clone(&front), Arc::clone(&ticket));
+        async move { Ok::<_, Infallible>(answer(request, &front, reached, &ticket).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -85,7 +93,12 @@ where
     }
 }
 
-fn answer(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, ticket: &Arc<Ticket>) -> Response<Body> {
+async fn answer(
+    request: Request<Incoming>,
+    front: &Arc<Front>,
+    reached: Reached,
+    ticket: &Arc<Ticket>,
+) -> Response<Body> {
     let path = request.uri().path();
     let is_upgrade = request.headers().contains_key(header::UPGRADE);
     match path {
@@ -95,7 +108,29 @@ fn answer(request: Request<Incoming>, front: &Arc<Front>, reached: Reached, tick
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             response
         }
+        _ if path.starts_with(CALENDAR) => calendar(&request, front, reached, ticket).await,
         _ => read(&request, front, reached),
+    }
+}
+
+/// Answers a request for a calendar, `/calendar/TOKEN.ics`.
+async fn calendar(request: &Request<Incoming>, front: &Front, reached: Reached, ticket: &Ticket) -> Response<Body> {
+    if !is_reading(request) {
+        return method_not_allowed();
+    }
+    let name = &request.uri().path()[CALENDAR.len()..];
+    let address = feeds::Address { server: server_url(request, front, reached), fingerprint: front.fingerprint };
+    let (asked, answered) =
+        feeds::Request::new(name.strip_suffix(".ics").unwrap_or_default(), ticket.sources(), address);
+    let answer = match front.feeds.try_send(asked) {
+        Ok(()) => answered.await.ok(),
+        Err(_) => None,
+    };
+    match answer {
+        Some(feeds::Answer::Calendar(document)) => answer::calendar(request.headers(), document),
+        Some(feeds::Answer::Unknown) => plain(StatusCode::NOT_FOUND, "not found\n"),
+        Some(feeds::Answer::TooMany(pause)) => later(StatusCode::TOO_MANY_REQUESTS, pause),
+        None => later(StatusCode::SERVICE_UNAVAILABLE, BUSY),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rooms::board::{Hungry, Kind, LastReminder, Saved, Seat, Table};
+use rooms::board::{Cancelled, Feed, Hungry, Kind, LastReminder, Saved, Seat, Table};
 use rusqlite::{Connection, Row};
 use signaling::board::{Door, Sitter};
 
@@ -19,13 +19,35 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
             let with = friends.split_whitespace().map(str::to_owned).collect();
             Ok((row.get(0)?, Hungry { name: row.get(1)?, since: time(row, 2)?, with }))
         })?,
+        feeds: rows(connection, "SELECT key, id, used FROM feeds", |row| {
+            Ok((row.get(0)?, Feed { id: row.get(1)?, used: time(row, 2)? }))
+        })?,
+        cancelled: rows(
+            connection,
+            "SELECT key, table_id, topic, place, starts, ends, sequence, stamped FROM cancelled",
+            |row| Ok((row.get(0)?, row.get(1)?, cancelled(row)?)),
+        )?,
+    })
+}
+
+/// A cancelled lunch, after its person and its table.
+fn cancelled(row: &Row<'_>) -> rusqlite::Result<Cancelled> {
+    Ok(Cancelled {
+        topic: row.get(2)?,
+        place: row.get(3)?,
+        starts: time(row, 4)?,
+        ends: time(row, 5)?,
+        sequence: row.get(6)?,
+        stamped: time(row, 7)?,
     })
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
     let mut tables = rows(
         connection,
-        "SELECT id, room, topic, place, seats, starts, ends, kind, weekly_at, host, door, locked FROM tables",
+        "SELECT id, room, topic, place, seats, starts, ends, kind, weekly_at, host, door, locked, sequence,
+            stamped
+         FROM tables",
         table,
     )?;
     let index: HashMap<String, usize> = tables.iter().enumerate().map(|(at, table)| (table.id.clone(), at)).collect();
@@ -72,6 +94,8 @@ fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
         waiting: Vec::new(),
         inside: Vec::new(),
         removed: Vec::new(),
+        sequence: row.get(12)?,
+        stamped: time(row, 13)?,
     })
 }
 

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::error::StoreFault;
 
 /// The migrations. `user_version` is the number of those that a file has been through. Only ever append.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE tables (
         id TEXT PRIMARY KEY,
@@ -38,7 +39,25 @@ const MIGRATIONS: &[&str] = &["
     CREATE TABLE hungry (
         key TEXT PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL, friends TEXT NOT NULL
     ) WITHOUT ROWID;
-"];
+",
+    "
+    ALTER TABLE tables ADD COLUMN sequence INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tables ADD COLUMN stamped INTEGER NOT NULL DEFAULT 0;
+    UPDATE tables SET stamped = CAST(strftime('%s', 'now') AS INTEGER) * 1000;
+    CREATE TABLE feeds (key TEXT PRIMARY KEY, id BLOB NOT NULL UNIQUE, used INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE cancelled (
+        key TEXT NOT NULL,
+        table_id TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        place TEXT NOT NULL,
+        starts INTEGER NOT NULL,
+        ends INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        stamped INTEGER NOT NULL,
+        PRIMARY KEY (key, table_id)
+    ) WITHOUT ROWID;
+",
+];
 const INVITE_SECRET: &str = "invite_secret";
 
 /// Prepares a file for this version.

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rooms::board::{Board, Calendar, Hungry, Kind, LastReminder, Seat, Table, Who};
+use rooms::board::{Board, Calendar, Cancelled, Feed, Hungry, Kind, LastReminder, Seat, Table, Who};
 use signaling::board::{Door, Draft, Sitter};
 
 use super::*;
@@ -85,6 +85,42 @@ fn stored_boards_are_read_back() {
     assert_eq!(saved.hungry[0].1.with, [who("Ida").key, who("Jon").key]);
 }
 
+#[test]
+fn calendars_and_their_cancelled_lunches_are_read_back_until_they_are_forgotten() {
+    let folder = Folder::new("calendar");
+    let mut board = full_board();
+    let weekly = board.tables().find(|table| table.is_weekly()).unwrap().id.clone();
+    let token = board.calendar_token(NOW, &who("Ben"), None).unwrap();
+    board.leave(NOW, &who("Ben").key, &weekly).unwrap();
+    let mut opened = open(Some(&folder.0)).unwrap();
+    write::all(&mut opened.connection, board.take_changes().iter()).unwrap();
+    drop(opened);
+    let mut opened = open(Some(&folder.0)).unwrap();
+    let saved = std::mem::take(&mut opened.saved);
+    assert_eq!((saved.feeds.len(), saved.cancelled.len()), (1, 1));
+    let mut restored = Board::new(Calendar::new("Asia/Seoul").unwrap(), [3; 32], [2; 32], saved, NOW);
+    let id = rooms::board::feed_id(&token.0);
+    assert_eq!(restored.feed(NOW, &id), board.feed(NOW, &id));
+    restored.forget(NOW, &who("Ben"));
+    write::all(&mut opened.connection, restored.take_changes().iter()).unwrap();
+    let saved = read::all(&opened.connection).unwrap();
+    assert_eq!((saved.feeds.len(), saved.cancelled.len()), (0, 0));
+}
+
+#[test]
+fn a_file_without_calendars_is_migrated() {
+    let folder = Folder::new("migrated");
+    let mut opened = open(Some(&folder.0)).unwrap();
+    write::all(&mut opened.connection, full_board().take_changes().iter()).unwrap();
+    let before = "ALTER TABLE tables DROP COLUMN sequence; ALTER TABLE tables DROP COLUMN stamped;
+        DROP TABLE feeds; DROP TABLE cancelled; PRAGMA user_version = 1";
+    opened.connection.execute_batch(before).unwrap();
+    drop(opened);
+    let tables = open(Some(&folder.0)).unwrap().saved.tables;
+    assert_eq!(tables.len(), 2);
+    assert!(tables.iter().all(|table| table.sequence == 0 && table.stamped > NOW), "stamped at the migration");
+}
+
 /// Whether a text is anywhere in the files of the store.
 fn is_stored(folder: &Folder, text: &str) -> bool {
     has_bytes(folder, text.as_bytes())
@@ -152,6 +188,10 @@ const PERSONAL: &[(&str, &str)] = &[
     ("hungry", "key"),
     ("hungry", "name"),
     ("hungry", "friends"),
+    ("feeds", "key"),
+    ("cancelled", "key"),
+    ("cancelled", "topic"),
+    ("cancelled", "place"),
 ];
 /// All other columns: secrets of the server, random ids, times, numbers and fixed words.
 const IMPERSONAL: &[(&str, &str)] = &[
@@ -174,6 +214,15 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("invite_uses", "id"),
     ("invite_uses", "expires"),
     ("hungry", "since"),
+    ("tables", "sequence"),
+    ("tables", "stamped"),
+    ("feeds", "id"),
+    ("feeds", "used"),
+    ("cancelled", "table_id"),
+    ("cancelled", "starts"),
+    ("cancelled", "ends"),
+    ("cancelled", "sequence"),
+    ("cancelled", "stamped"),
 ];
 /// The lists in `sitters.list`.
 const LISTS: &[&str] = &["taken", "waiting", "inside", "removed"];
@@ -197,6 +246,16 @@ fn traces_of(ada: &Who) -> Saved {
         waiting: [ada, &who("Dan")].map(|who| Sitter { id: who.key.clone(), name: who.name.clone() }).into(),
         inside: vec![ada.key.clone(), who("Ben").key],
         removed: vec![who("Eve").key, ada.key.clone()],
+        sequence: 0,
+        stamped: NOW,
+    };
+    let lunch = |topic: &str| Cancelled {
+        topic: topic.into(),
+        place: format!("at {}'s", ada.name),
+        starts: NOW + 3_600_000,
+        ends: NOW + 7_200_000,
+        sequence: 1,
+        stamped: NOW,
     };
     let wish = |name: &str, with| Hungry { name: name.into(), since: NOW, with };
     Saved {
@@ -207,6 +266,14 @@ fn traces_of(ada: &Who) -> Saved {
             (ada.key.clone(), wish(&ada.name, vec![])),
             (who("Lea").key, wish("Lea", vec![who("Mia").key, ada.key.clone()])),
         ],
+        feeds: vec![
+            (ada.key.clone(), Feed { id: [1; 32], used: NOW }),
+            (who("Ben").key, Feed { id: [2; 32], used: NOW }),
+        ],
+        cancelled: vec![
+            (ada.key.clone(), "gone".into(), lunch("Soup")),
+            (who("Ben").key, "gone".into(), lunch(&format!("With {}", ada.name))),
+        ],
     }
 }
 
@@ -216,7 +283,10 @@ fn changes_to(saved: &Saved) -> Vec<Change> {
     let met = saved.met.iter().cloned().map(|(a, b, at)| Change::Met { a, b, at });
     let invites = saved.invites.iter().cloned().map(|(id, key, expires)| Change::InviteUsed { id, key, expires });
     let hungry = saved.hungry.iter().cloned().map(|(key, wish)| Change::Hungry { key, wish: Some(wish) });
-    tables.chain(met).chain(invites).chain(hungry).collect()
+    let feeds = saved.feeds.iter().cloned().map(|(key, feed)| Change::Feed { key, feed: Some(feed) });
+    let cancelled =
+        saved.cancelled.iter().cloned().map(|(key, table, lunch)| Change::Cancelled { key, table, lunch: Some(lunch) });
+    tables.chain(met).chain(invites).chain(hungry).chain(feeds).chain(cancelled).collect()
 }
 
 fn column_names(connection: &Connection) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! Writes changes of the board to the file.
 
-use rooms::board::{Change, Kind, LastReminder, Table};
+use rooms::board::{Cancelled, Change, Feed, Kind, LastReminder, Table};
 use rusqlite::{Connection, Transaction, params};
 use signaling::board::Door;
 
@@ -42,8 +42,26 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             params![key, wish.name, time(wish.since), wish.with.join(" ")],
         )?,
         Change::Hungry { key, wish: None } => run(to, "DELETE FROM hungry WHERE key = ?1", params![key])?,
+        Change::Feed { key, feed: Some(Feed { id, used }) } => {
+            run(to, "INSERT OR REPLACE INTO feeds (key, id, used) VALUES (?1, ?2, ?3)", params![key, id, time(*used)])?;
+        }
+        Change::Feed { key, feed: None } => run(to, "DELETE FROM feeds WHERE key = ?1", params![key])?,
+        Change::Cancelled { key, table, lunch: Some(lunch) } => write_cancelled(to, key, table, lunch)?,
+        Change::Cancelled { key, table, lunch: None } => {
+            run(to, "DELETE FROM cancelled WHERE key = ?1 AND table_id = ?2", params![key, table])?;
+        }
     }
     Ok(())
+}
+
+fn write_cancelled(to: &Transaction<'_>, key: &str, table: &str, lunch: &Cancelled) -> rusqlite::Result<()> {
+    let Cancelled { topic, place, starts, ends, sequence, stamped } = lunch;
+    run(
+        to,
+        "INSERT OR REPLACE INTO cancelled (key, table_id, topic, place, starts, ends, sequence, stamped)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![key, table, topic, place, time(*starts), time(*ends), sequence, time(*stamped)],
+    )
 }
 
 fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
@@ -61,8 +79,9 @@ fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     run(to, "DELETE FROM tables WHERE id = ?1", params![table.id])?;
     run(
         to,
-        "INSERT INTO tables (id, room, topic, place, seats, starts, ends, kind, weekly_at, host, door, locked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        "INSERT INTO tables (id, room, topic, place, seats, starts, ends, kind, weekly_at, host, door, locked, sequence,
+            stamped)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         params![
             table.id,
             table.room,
@@ -75,7 +94,9 @@ fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
             weekly_at,
             table.host,
             door,
-            table.locked
+            table.locked,
+            table.sequence,
+            time(table.stamped)
         ],
     )?;
     let number = |reminder| match reminder {

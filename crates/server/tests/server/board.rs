@@ -16,12 +16,12 @@ use tokio::time::timeout;
 use crate::client::{PATIENCE, Raw, join, key};
 use crate::{config, start};
 
-const SECRET: &str = "what we had on the first day";
+pub(crate) const SECRET: &str = "what we had on the first day";
 
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    pub(crate) fn new(name: &str) -> Folder {
         let folder = std::env::temp_dir().join(format!("lunchroom-board-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         Folder(folder)
@@ -34,11 +34,11 @@ impl Drop for Folder {
     }
 }
 
-fn unix_ms() -> u64 {
+pub(crate) fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as u64
 }
 
-fn draft(topic: &str, starts_ms: u64) -> Draft {
+pub(crate) fn draft(topic: &str, starts_ms: u64) -> Draft {
     Draft {
         topic: topic.into(),
         place: String::new(),
@@ -51,7 +51,7 @@ fn draft(topic: &str, starts_ms: u64) -> Draft {
     }
 }
 
-async fn member(addr: SocketAddr, seed: u8) -> Raw {
+pub(crate) async fn member(addr: SocketAddr, seed: u8) -> Raw {
     let mut raw = Raw::connect(addr, seed).await;
     raw.hello_with(SECRET).await;
     raw.welcome().await;
@@ -59,7 +59,7 @@ async fn member(addr: SocketAddr, seed: u8) -> Raw {
 }
 
 /// The whole board as one client sees it.
-async fn look(raw: &mut Raw) -> BoardState {
+pub(crate) async fn look(raw: &mut Raw) -> BoardState {
     let seq = raw.ask(BoardRequest::Subscribe { room: None, invite: None }).await;
     let mut fold = BoardFold::new(raw.key.public().to_string());
     loop {
@@ -76,7 +76,7 @@ async fn look(raw: &mut Raw) -> BoardState {
     }
 }
 
-async fn table(raw: &mut Raw, topic: &str) -> TableInfo {
+pub(crate) async fn table(raw: &mut Raw, topic: &str) -> TableInfo {
     loop {
         if let ServerMessage::Board(BoardNews::Patch(patch)) = raw.next().await
             && let Some(table) = patch.tables.into_iter().find(|table| table.topic == topic)

@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 use crate::client::Raw;
 use crate::{config, start};
 
-async fn get(addr: SocketAddr, path: &str) -> String {
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> String {
     let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nConnection: close\r\n\r\n");
     ask(addr, request.as_bytes()).await
 }
 
-async fn ask(addr: SocketAddr, request: &[u8]) -> String {
+pub(crate) async fn ask(addr: SocketAddr, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(addr).await.expect("connects");
     stream.write_all(request).await.expect("sent");
     let mut answer = Vec::new();
@@ -25,7 +25,7 @@ async fn ask(addr: SocketAddr, request: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn status(answer: &str) -> &str {
+pub(crate) fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or("none")
 }
 

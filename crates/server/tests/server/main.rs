@@ -1,6 +1,8 @@
 //! The real server on loopback, with real sockets.
 
 mod board;
+mod calendar;
+mod calendar_history;
 mod client;
 mod fairness;
 mod hostile;

@@ -34,6 +34,9 @@ pub struct AboutMe {
     /// Number of people who wait to eat now and named this person.
     #[serde(default)]
     pub named_by: u32,
+    /// Whether the person's calendar has an address.
+    #[serde(default)]
+    pub calendar: bool,
     /// Invites that the person has used, by expiry. Those that expire first are left out first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<UsedInvite>>", optional))]
@@ -81,6 +84,9 @@ pub struct AboutTable {
     /// Whether the host has removed the person.
     #[serde(default)]
     pub removed: bool,
+    /// Whether the person's calendar still shows it as cancelled. The person has no seat then.
+    #[serde(default)]
+    pub cancelled: bool,
 }
 
 /// An invite that the person has used.

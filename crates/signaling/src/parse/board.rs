@@ -1,10 +1,13 @@
 //! Limits of the board's messages.
 
 use super::{check_id, require};
-use crate::board::{AboutMe, BoardNews, BoardRequest, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting};
+use crate::board::{
+    AboutMe, BoardNews, BoardRequest, CalendarToken, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting,
+};
 use crate::limits::{
     INVITE_HOURS, INVITE_USES, MAX_EAT_WITH, MAX_ID_BYTES, MAX_INVITE_CHARS, MAX_LOBBY, MAX_PLACE_CHARS,
-    MAX_ROOM_CHARS, MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_invite, is_room_name,
+    MAX_ROOM_CHARS, MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_calendar_token, is_invite,
+    is_room_name,
 };
 use crate::message::{ErrorCode, ParticipantId};
 use crate::text::{NameError, clean_label, shown_label, shown_name};
@@ -16,7 +19,12 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
             require(invite.as_deref().is_none_or(is_invite), ErrorCode::Malformed)
         }
         BoardRequest::Lay(draft) => check_draft(draft),
-        BoardRequest::Take { table, wait: _ } | BoardRequest::Leave { table } | BoardRequest::Delete { table } => {
+        BoardRequest::Take { table, wait: _ }
+        | BoardRequest::Leave { table }
+        | BoardRequest::Delete { table }
+        | BoardRequest::CancelDate { table } => check_text(table),
+        BoardRequest::Move { table, starts_ms: _, minutes } => {
+            require(TABLE_MINUTES.contains(minutes), ErrorCode::Malformed)?;
             check_text(table)
         }
         BoardRequest::EatNow { with } => {
@@ -27,11 +35,13 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
             require(is_room_name(room), ErrorCode::BadRoom)?;
             require(INVITE_USES.contains(uses) && INVITE_HOURS.contains(hours), ErrorCode::Malformed)
         }
+        BoardRequest::Calendar { token } => token.as_ref().map_or(Ok(()), check_token),
         BoardRequest::Unsubscribe
         | BoardRequest::StopWaiting
         | BoardRequest::Presence { .. }
         | BoardRequest::AboutMe
-        | BoardRequest::ForgetMe => Ok(()),
+        | BoardRequest::ForgetMe
+        | BoardRequest::RevokeCalendar => Ok(()),
     }
 }
 
@@ -85,6 +95,7 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
             require(invite.len() <= MAX_INVITE_CHARS && is_invite(invite), ErrorCode::Malformed)
         }
         BoardNews::AboutMe(about) => check_about(about),
+        BoardNews::Calendar { token } => check_token(token),
         BoardNews::You { waiting: None } | BoardNews::Done { .. } => Ok(()),
     }
 }
@@ -140,6 +151,10 @@ fn check_table(table: &mut TableInfo) -> Result<(), ErrorCode> {
 fn check_person(person: &mut PersonInfo) -> Result<(), ErrorCode> {
     person.name = shown_name(&person.name);
     check_text(&person.id)
+}
+
+fn check_token(CalendarToken(token): &CalendarToken) -> Result<(), ErrorCode> {
+    require(is_calendar_token(token), ErrorCode::Malformed)
 }
 
 /// Checks the id of a table or person.
