@@ -146,11 +146,11 @@ async fn data_saver_makes_pictures_small_in_both_directions_and_leaves_sound() {
     tokio::join!(sends(&ada, (640, 360)), sends(&ben, (640, 360)));
 
     ben.tell(Command::SetDataSaver(true)).await;
-    let is_little = |most: u64| move |now: &VideoOutStats| now.size == (320, 180) && now.target <= most;
+    let is_little = |width: u32, most: u64| move |now: &VideoOutStats| now.size.0 == width && now.target <= most;
     tokio::join!(
-        sends_as("little", &ben, is_little(120_000)),
+        sends_as("little", &ben, is_little(320, 120_000)),
         // Ada's client is asked for less than it could send.
-        sends_as("little", &ada, is_little(200_000)),
+        sends_as("little", &ada, is_little(240, 200_000)),
     );
     tokio::join!(ada.sees("Ben"), ben.sees("Ada"), ada.plays(600), ben.plays(440));
     ben.tell(Command::SetDataSaver(false)).await;

@@ -6,7 +6,7 @@ import { Call } from '../shared/call.js';
 import { comparisonCode } from '../shared/comparison.js';
 import { withKnown } from '../shared/known.js';
 import { Session } from '../shared/protocol.js';
-import { limited } from '../shared/data-saver.js';
+import { asked } from '../shared/data-saver.js';
 import { DisplayedSizes } from '../shared/displayed-sizes.js';
 import { t } from '../shared/strings.js';
 import { isTableRoom } from '../shared/tables.js';
@@ -497,7 +497,7 @@ export class GuestBackend {
       if (!sizes.length && !media.camera) continue;
       /** @param {'width' | 'height'} side */
       const most = side => Math.round(Math.max(0, ...sizes.map(size => size[side])) * devicePixelRatio);
-      this.#displayedSizes.update(id, limited({ max_width: most('width'), max_height: most('height') }, this.current().settings.data_saver));
+      this.#displayedSizes.update(id, asked({ max_width: most('width'), max_height: most('height') }, this.current().settings.data_saver));
     }
   }
 

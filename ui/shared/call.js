@@ -1,7 +1,7 @@
 // A call in a browser: one RTCPeerConnection for each other participant, with the perfect negotiation of W3C WebRTC. The
 // newcomer sends the first offer to each participant and is the polite peer. This module does not use the DOM.
 
-import { limitEncoding, limited } from './data-saver.js';
+import { limitEncoding, sent } from './data-saver.js';
 import { OwnReactions, Reactions } from './reactions.js';
 import { ReplacementLimits, isAnotherConnection } from './replacement.js';
 import { Signer } from './statement.js';
@@ -158,7 +158,7 @@ export class Peer extends EventTarget {
 
   /** Scales the camera's encoding to the other side's size, or disables it. Called after each change of what it depends on. */
   async applyResolution() {
-    const size = limited(this.#resolution, this.savesData), sender = this.camera?.sender;
+    const size = sent(this.#resolution, this.savesData), sender = this.camera?.sender;
     if (!sender?.track) return;
     const { width = 0, height = 0 } = sender.track.getSettings();
     try {

@@ -3,15 +3,21 @@
 
 /** @typedef {import('./displayed-sizes.js').Size} Size */
 
-/** The largest camera that others are asked for. @type {Size} */
-const SIZE = { max_width: 320, max_height: 180 };
+/** The largest camera that is sent. @type {Size} */
+const SENT = { max_width: 320, max_height: 180 };
+/** What others are asked for. They send the next larger size that they encode, which is 320x180 of 1280x720 and 640x360. @type {Size} */
+const ASKED = { max_width: 240, max_height: 135 };
 /** The highest bitrate of the own camera, bit/s, and its frame rate. */
 const CAMERA_BITRATE = 120_000, CAMERA_FPS = 15;
 
-/** The size to ask for, or to send, of a camera that is displayed at `size`. @param {Size} size @param {boolean} saves */
-export function limited(size, saves) {
-  return saves ? { max_width: Math.min(size.max_width, SIZE.max_width), max_height: Math.min(size.max_height, SIZE.max_height) } : size;
-}
+/** The size to ask for, of a camera that is displayed at `size`. @param {Size} size @param {boolean} saves */
+export const asked = (size, saves) => saves ? within(size, ASKED) : size;
+
+/** The size to send, of a camera that is displayed at `size`. @param {Size} size @param {boolean} saves */
+export const sent = (size, saves) => saves ? within(size, SENT) : size;
+
+/** @param {Size} size @param {Size} most @returns {Size} */
+const within = (size, most) => ({ max_width: Math.min(size.max_width, most.max_width), max_height: Math.min(size.max_height, most.max_height) });
 
 /** Limits the own camera's encoding, or removes the limits. @param {RTCRtpEncodingParameters} encoding @param {boolean} saves */
 export function limitEncoding(encoding, saves) {

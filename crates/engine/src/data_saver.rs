@@ -3,8 +3,10 @@
 
 use signaling::message::Resolution;
 
-/// The largest camera that is sent, and that others are asked for.
-pub(crate) const SIZE: Resolution = Resolution { max_width: 320, max_height: 180 };
+/// The largest camera that is sent.
+pub(crate) const SENT: Resolution = Resolution { max_width: 320, max_height: 180 };
+/// What others are asked for. They send the next larger size that they encode, which is 320x180 of 1280x720 and 640x360.
+pub(crate) const ASKED: Resolution = Resolution { max_width: 240, max_height: 135 };
 /// The highest frame rate of our camera.
 pub(crate) const FPS: u32 = 15;
 /// The highest bitrate of a camera, bit/s, in either direction.

@@ -36,8 +36,8 @@ impl VideoLimits {
     /// The limits while data is saved.
     fn saving(self) -> Self {
         Self {
-            width: self.width.min(data_saver::SIZE.max_width),
-            height: self.height.min(data_saver::SIZE.max_height),
+            width: self.width.min(data_saver::SENT.max_width),
+            height: self.height.min(data_saver::SENT.max_height),
             fps: self.fps.min(data_saver::FPS),
         }
     }

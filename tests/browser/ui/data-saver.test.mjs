@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pageModule } from './fakes.mjs';
 
-const { limitEncoding, limited } = await pageModule('shared/data-saver.js');
+const { asked, limitEncoding, sent } = await pageModule('shared/data-saver.js');
 const { isQuiet, quietUntil } = await pageModule('shared/quiet.js');
 
-test('a camera is asked for and sent no larger than 320 by 180, and a hidden one stays hidden', () => {
-  for (const [width, height, wanted] of [[1280, 720, [320, 180]], [200, 400, [200, 180]], [0, 0, [0, 0]], [Infinity, Infinity, [320, 180]]]) {
+test('cameras are asked for and sent small, and a hidden one stays hidden', () => {
+  for (const [width, height, toAsk, toSend] of [[1280, 720, [240, 135], [320, 180]], [200, 400, [200, 135], [200, 180]], [0, 0, [0, 0], [0, 0]], [Infinity, Infinity, [240, 135], [320, 180]]]) {
     const size = { max_width: width, max_height: height };
-    assert.deepEqual(Object.values(limited(size, true)), wanted);
-    assert.equal(limited(size, false), size);
+    assert.deepEqual([asked(size, true), sent(size, true)].map(one => Object.values(one)), [toAsk, toSend]);
+    assert.deepEqual([asked(size, false), sent(size, false)], [size, size]);
   }
 });
 

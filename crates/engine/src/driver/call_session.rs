@@ -139,7 +139,7 @@ impl CallSession {
 
     /// Asks for small pictures, or for those that fit the tiles.
     pub(crate) fn set_data_saver(&mut self, now: Instant, on: bool) {
-        if let Some(sizes) = self.displayed.set_limit(on.then_some(data_saver::SIZE)) {
+        if let Some(sizes) = self.displayed.set_limit(on.then_some(data_saver::ASKED)) {
             self.handle_command(now, Command::Show(sizes));
         }
     }
