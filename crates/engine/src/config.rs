@@ -153,8 +153,8 @@ pub enum Command {
     /// Uses only relayed paths for new connections, so that other people do not see this device's addresses. Existing
     /// connections stay.
     SetRelayOnly(bool),
-    /// Uses little data: cameras are sent and received small, at a low frame rate or bitrate. Sound and shared screens are
-    /// as usual. At the start this is off.
+    /// Uses little data: cameras are sent and received small, at a low frame rate or bitrate. Sound is as
+    /// usual, and shared screens have a limit. At the start this is off.
     SetDataSaver(bool),
     /// Ask everybody in the call what their networks let through. Their answers appear in the view.
     CheckOthers,

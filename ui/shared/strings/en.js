@@ -436,7 +436,7 @@ export const en = {
   quietTomorrow: 'Until tomorrow',
   quietUntil: (/** @type {string} */ when) => `On, until ${when}`,
   dataSaver: 'Data saver',
-  dataSaverHint: 'Small pictures in both directions, about 3 MB per minute and person. Sound and shared screens stay as they are.',
+  dataSaverHint: 'Small pictures in both directions, about 3 MB per minute and person. Sound doesn’t change. Shared screens may take longer to become sharp.',
   autostart: 'Start Lunchroom when I log in',
   autostartHint: 'It starts without its window, to remind you of your lunches.',
   closeToTray: 'Keep running when I close the window',

@@ -431,7 +431,7 @@ export const ko = {
   quietTomorrow: '내일까지',
   quietUntil: when => `켜짐 (${when}까지)`,
   dataSaver: '데이터 절약',
-  dataSaverHint: '주고받는 영상을 작게 줄여요. 한 사람당 1분에 3MB쯤 써요. 소리와 공유 화면은 그대로예요.',
+  dataSaverHint: '주고받는 영상을 작게 줄여요. 한 사람당 1분에 3MB쯤 써요. 소리는 그대로예요. 공유 화면은 선명해지는 데 시간이 더 걸릴 수 있어요.',
   autostart: '로그인할 때 런치룸 시작',
   autostartHint: '점심시간을 알려 드리려고 창 없이 시작해요.',
   closeToTray: '창을 닫아도 계속 실행',
