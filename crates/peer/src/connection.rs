@@ -10,6 +10,7 @@ use crate::runtime::DriverRuntime;
 use crate::sdp::{LEVEL_URI, MID_URI, TRANSPORT_CC_URI};
 use crate::servers::Servers;
 use media::encoded::VideoCodec;
+use rtc::crypto::RTCCryptoProvider;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{ReceiverReportBuilder, Slot, TwccReceiverBuilder};
 use rtc::media_stream::MediaStreamTrack;
@@ -88,11 +89,11 @@ pub(crate) async fn build(
         .with_certificates(vec![certificate()?])
         .build();
     let connection = PeerConnectionBuilder::new()
-        .with_runtime(runtime)
+        .with_runtime(runtime.clone())
         .with_configuration(configuration)
         .with_media_engine(engine)
         .with_interceptor_registry(registry)
-        .with_setting_engine(settings(config))
+        .with_setting_engine(settings(config, runtime.crypto().map_err(setup)?))
         .with_handler(handler)
         .with_udp_addrs(vec![Interfaces { loopback: config.include_loopback }])
         .with_dedicated_reactor_pool_size(DRIVER_THREADS)
@@ -106,10 +107,11 @@ fn setup(error: impl std::fmt::Display) -> PeerError {
     PeerError::Setup(error.to_string())
 }
 
-fn settings(config: &PeerConfig) -> SettingEngine {
+fn settings(config: &PeerConfig, crypto: Arc<dyn RTCCryptoProvider>) -> SettingEngine {
     let mdns = config.asks_for_names() && mdns_works();
     let mode = if mdns { MulticastDnsMode::QueryOnly } else { MulticastDnsMode::Disabled };
     SettingEngineBuilder::default()
+        .with_crypto_provider(crypto)
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS))
         .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
         .with_host_acceptance_min_wait(Some(Duration::ZERO))

@@ -1,6 +1,7 @@
 //! The descriptions of both sides, and the offers that are due. Pure.
 
 use crate::agreement::{self, Agreed};
+use crate::dtls_cookie::Cookie;
 use crate::error::PeerError;
 use crate::event::{PeerEvent, TrackKind};
 use crate::negotiation::Negotiation;
@@ -44,11 +45,13 @@ pub(crate) struct Descriptions {
     agreed: Vec<Agreed>,
     /// Our DTLS role, when negotiated. It stays the same in all later negotiations.
     part: Option<Setup>,
+    /// What our DTLS server asks for.
+    cookie: Cookie,
 }
 
 impl Descriptions {
-    /// `session` is the session id of `o=` (RFC 8829 section 5.2.1).
-    pub(crate) fn new(session: u64) -> Descriptions {
+    /// `session` is the session id of `o=` (RFC 8829 section 5.2.1), and `cookie` what our DTLS server asks for.
+    pub(crate) fn new(session: u64, cookie: Cookie) -> Descriptions {
         Descriptions {
             negotiation: Negotiation::Stable,
             shown: Shown::default(),
@@ -62,6 +65,7 @@ impl Descriptions {
             remote: None,
             agreed: Vec::new(),
             part: None,
+            cookie,
         }
     }
 
@@ -100,8 +104,10 @@ impl Descriptions {
     /// Our offer for the far side, made from the library's.
     pub(crate) fn offer_for_far_side(&mut self, library: Description) -> Description {
         let mut offer = self.shown.offer(library, self.remote.as_ref());
-        // Also when the roles are fixed: the answerer knows its role (RFC 8842 section 5.2).
-        offer.transport.setup = Setup::ActPass;
+        // The offerer of a new connection has nominated the path before the other side can know it, and so begins the
+        // handshake sooner. Later the answerer knows its role, also if this side does not (RFC 8842 section 5.2).
+        offer.transport.setup = if self.part.is_none() { Setup::Active } else { Setup::ActPass };
+        offer.transport.cookie = Some(self.cookie);
         self.offer_repair(&mut offer);
         self.offer_red(&mut offer);
         offer
@@ -193,7 +199,8 @@ impl Descriptions {
         before: Option<&Description>,
         codecs: &[VideoCodec],
     ) -> (Description, String) {
-        let shown = self.shown.for_library(remote, before, codecs);
+        let mut shown = self.shown.for_library(remote, before, codecs);
+        shown.transport.cookie = None;
         let text = shown.write(self.origin);
         (shown, text)
     }
@@ -208,6 +215,7 @@ impl Descriptions {
         };
         // For an existing handshake, browsers reject a change of roles (RFC 8842 section 5.3).
         local.transport.setup = *self.part.get_or_insert(ours);
+        local.transport.cookie = Some(self.cookie);
         local
     }
 
@@ -312,10 +320,10 @@ mod tests {
 
     #[test]
     fn our_own_clients_agree_on_repair_packets() {
-        let mut ours = Descriptions::new(1);
+        let mut ours = Descriptions::new(1, Cookie::default());
         let offer = ours.offer_for_far_side(library());
         let text = offer.write(ours.next_origin());
-        let theirs = Descriptions::new(2);
+        let theirs = Descriptions::new(2, Cookie::default());
         let read = theirs.read(&text, None, &VideoCodec::ALL, CandidatePolicy { mdns: true, loopback: false }).unwrap();
         assert_eq!(repair(&read), repair(&offer));
         let answer = Shown::answer(library(), &read);
@@ -332,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_browser_that_answers_without_repair_packets_gets_none_and_no_second_offer() {
-        let mut ours = Descriptions::new(1);
+        let mut ours = Descriptions::new(1, Cookie::default());
         let offer = ours.offer_for_far_side(library());
         assert!(repair(&offer).iter().any(Option::is_some));
         let browsers = library();
@@ -344,7 +352,7 @@ mod tests {
 
     #[test]
     fn copies_of_sound_are_agreed_on_with_whoever_supports_them() {
-        let mut ours = Descriptions::new(1);
+        let mut ours = Descriptions::new(1, Cookie::default());
         let mut without = library();
         without.lines[0].red = None;
         let offer = ours.offer_for_far_side(without.clone());

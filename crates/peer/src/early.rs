@@ -182,33 +182,9 @@ impl AsyncUdpSocket for Guarded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Wire, receive_with};
     use std::sync::atomic::AtomicUsize;
     use std::task::{Wake, Waker};
-
-    #[derive(Debug, Default)]
-    struct Wire(Mutex<VecDeque<Vec<u8>>>);
-
-    impl AsyncUdpSocket for Wire {
-        fn local_addr(&self) -> io::Result<SocketAddr> {
-            Ok(SocketAddr::from(([127, 0, 0, 1], 1)))
-        }
-
-        fn poll_send(&self, _: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-            Poll::Ready(Ok(transmit.contents.len()))
-        }
-
-        fn poll_recv(
-            &self,
-            _: &mut Context<'_>,
-            buffers: &mut [IoSliceMut<'_>],
-            meta: &mut [RecvMeta],
-        ) -> Poll<io::Result<usize>> {
-            let Some(data) = self.0.lock().unwrap().pop_front() else { return Poll::Pending };
-            buffers[0][..data.len()].copy_from_slice(&data);
-            (meta[0].len, meta[0].stride) = (data.len(), data.len());
-            Poll::Ready(Ok(1))
-        }
-    }
 
     #[derive(Default)]
     struct Count(AtomicUsize);
@@ -219,66 +195,54 @@ mod tests {
         }
     }
 
-    fn receive(socket: &dyn AsyncUdpSocket, waker: &Waker) -> Option<Vec<u8>> {
-        let (mut buffer, mut meta) = ([0u8; 64], [RecvMeta::default()]);
-        let mut buffers = [IoSliceMut::new(&mut buffer)];
-        match socket.poll_recv(&mut Context::from_waker(waker), &mut buffers, &mut meta) {
-            Poll::Ready(outcome) => {
-                assert_eq!(outcome.unwrap(), 1);
-                Some(buffer[..meta[0].len].to_vec())
-            }
-            Poll::Pending => None,
-        }
-    }
-
     #[test]
     fn only_the_handshake_waits_for_the_path() {
         let (wire, gate, count) = (Arc::new(Wire::default()), Arc::new(Gate::default()), Arc::new(Count::default()));
         let (socket, waker) = (gate.guard(wire.clone()), Waker::from(count.clone()));
-        wire.0.lock().unwrap().extend([vec![22, 1], vec![0, 1], vec![22, 2], vec![128, 3]]);
-        assert_eq!(receive(&*socket, &waker), Some(vec![0, 1]), "STUN passes");
-        assert_eq!(receive(&*socket, &waker), None);
+        [vec![22, 1], vec![0, 1], vec![22, 2], vec![128, 3]].into_iter().for_each(|data| wire.deliver(data));
+        assert_eq!(receive_with(&*socket, &waker), Some(vec![0, 1]), "STUN passes");
+        assert_eq!(receive_with(&*socket, &waker), None);
         gate.open();
         assert_eq!(count.0.load(Ordering::Relaxed), 1, "the reader is woken");
-        wire.0.lock().unwrap().push_back(vec![22, 3]);
+        wire.deliver(vec![22, 3]);
         for expected in [[22, 1], [22, 2], [22, 3]] {
-            assert_eq!(receive(&*socket, &waker), Some(expected.to_vec()), "in order");
+            assert_eq!(receive_with(&*socket, &waker), Some(expected.to_vec()), "in order");
         }
-        assert_eq!(receive(&*socket, &waker), None);
+        assert_eq!(receive_with(&*socket, &waker), None);
     }
 
     #[test]
     fn media_waits_for_the_keys() {
         let (wire, gate, count) = (Arc::new(Wire::default()), Arc::new(Gate::default()), Arc::new(Count::default()));
         let (socket, waker) = (gate.guard(wire.clone()), Waker::from(count.clone()));
-        wire.0.lock().unwrap().extend([vec![128, 1], vec![22, 1]]);
-        assert_eq!(receive(&*socket, &waker), None);
+        [vec![128, 1], vec![22, 1]].into_iter().for_each(|data| wire.deliver(data));
+        assert_eq!(receive_with(&*socket, &waker), None);
         gate.open();
-        wire.0.lock().unwrap().extend([vec![0x40, 0, 0, 1, 129], vec![22, 2], vec![191, 3]]);
-        assert_eq!(receive(&*socket, &waker), Some(vec![22, 1]));
-        assert_eq!(receive(&*socket, &waker), Some(vec![22, 2]));
-        assert_eq!(receive(&*socket, &waker), None);
+        [vec![0x40, 0, 0, 1, 129], vec![22, 2], vec![191, 3]].into_iter().for_each(|data| wire.deliver(data));
+        assert_eq!(receive_with(&*socket, &waker), Some(vec![22, 1]));
+        assert_eq!(receive_with(&*socket, &waker), Some(vec![22, 2]));
+        assert_eq!(receive_with(&*socket, &waker), None);
         let woken = count.0.load(Ordering::Relaxed);
         gate.connect();
         assert_eq!(count.0.load(Ordering::Relaxed), woken + 1, "the reader is woken");
-        wire.0.lock().unwrap().push_back(vec![130, 4]);
+        wire.deliver(vec![130, 4]);
         for expected in [vec![128, 1], vec![0x40, 0, 0, 1, 129], vec![191, 3], vec![130, 4]] {
-            assert_eq!(receive(&*socket, &waker), Some(expected), "in order");
+            assert_eq!(receive_with(&*socket, &waker), Some(expected), "in order");
         }
-        assert_eq!(receive(&*socket, &waker), None);
+        assert_eq!(receive_with(&*socket, &waker), None);
     }
 
     #[test]
     fn the_delayed_packets_are_bounded() {
         let (wire, gate) = (Arc::new(Wire::default()), Arc::new(Gate::default()));
         let (socket, waker) = (gate.guard(wire.clone()), Waker::from(Arc::new(Count::default())));
-        wire.0.lock().unwrap().extend((0..3 * KEPT).map(|number| vec![22, number as u8]));
-        assert_eq!(receive(&*socket, &waker), None);
+        (0..3 * KEPT).map(|number| vec![22, number as u8]).for_each(|data| wire.deliver(data));
+        assert_eq!(receive_with(&*socket, &waker), None);
         gate.open();
-        assert_eq!(std::iter::from_fn(|| receive(&*socket, &waker)).count(), KEPT);
-        wire.0.lock().unwrap().extend((0..3 * KEPT_MEDIA).map(|number| vec![128, number as u8]));
-        assert_eq!(receive(&*socket, &waker), None);
+        assert_eq!(std::iter::from_fn(|| receive_with(&*socket, &waker)).count(), KEPT);
+        (0..3 * KEPT_MEDIA).map(|number| vec![128, number as u8]).for_each(|data| wire.deliver(data));
+        assert_eq!(receive_with(&*socket, &waker), None);
         gate.connect();
-        assert_eq!(std::iter::from_fn(|| receive(&*socket, &waker)).count(), KEPT_MEDIA);
+        assert_eq!(std::iter::from_fn(|| receive_with(&*socket, &waker)).count(), KEPT_MEDIA);
     }
 }

@@ -21,6 +21,9 @@ const MAX_DATAGRAMS: usize = 8;
 /// Record types of the handshake (RFC 6347 section 4.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
+/// Where the type of a record's first handshake message is, and that of the message that asks for a cookie.
+const MESSAGE_TYPE: usize = 13;
+const HELLO_VERIFY_REQUEST: u8 = 3;
 /// Bytes of a record before its length.
 const RECORD_NUMBER: std::ops::Range<usize> = 3..11;
 
@@ -70,9 +73,13 @@ impl Flight {
         !std::mem::replace(&mut self.task, true)
     }
 
-    /// Records a handshake datagram that was received. A new one shows that the far side has our flight.
+    /// Records a handshake datagram that was received. A new one shows that the far side has our flight, except a
+    /// HelloVerifyRequest: the second ClientHello may have left before it (`dtls_cookie`).
     fn on_received(&mut self, dtls: &[u8]) {
-        let Some(number) = dtls.get(RECORD_NUMBER) else { return };
+        let Some(number) = dtls.get(RECORD_NUMBER).filter(|_| dtls.get(MESSAGE_TYPE) != Some(&HELLO_VERIFY_REQUEST))
+        else {
+            return;
+        };
         let number = number.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
         if self.newest_record.is_none_or(|newest| number > newest) {
             (self.newest_record, self.pending) = (Some(number), None);
@@ -97,7 +104,7 @@ impl Flight {
 
 impl RetransmittingSocket {
     fn sent(&self, to: SocketAddr, datagram: &[u8]) {
-        if dtls(datagram).is_none() || !locked(&self.flight).on_sent(Instant::now(), to, datagram) {
+        if handshake(datagram).is_none() || !locked(&self.flight).on_sent(Instant::now(), to, datagram) {
             return;
         }
         let (flight, socket) = (Arc::downgrade(&self.flight), Arc::downgrade(&self.socket));
@@ -135,7 +142,7 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The DTLS handshake records in a datagram, which may be wrapped for a TURN server.
-fn dtls(datagram: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
+pub(crate) fn handshake(datagram: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
     let is_handshake = |data: &[u8]| matches!(data.first(), Some(&(CHANGE_CIPHER_SPEC | HANDSHAKE)));
     match datagram.first()? {
         0..=3 => carried(datagram)
@@ -181,7 +188,7 @@ impl AsyncUdpSocket for RetransmittingSocket {
                     if is_media(datagram) {
                         self.ended.store(true, Ordering::Relaxed);
                         *locked(&self.flight) = Flight::default();
-                    } else if let Some(records) = dtls(datagram) {
+                    } else if let Some(records) = handshake(datagram) {
                         locked(&self.flight).on_received(&records);
                     }
                 }
@@ -267,9 +274,9 @@ mod tests {
     fn handshakes_are_found_inside_channel_data() {
         let mut wrapped = vec![0x40, 1, 0, record(3).len() as u8];
         wrapped.extend(record(3));
-        assert_eq!(dtls(&wrapped).as_deref(), Some(&record(3)[..]));
-        assert!(dtls(&[0x40, 1, 0, 1, 0x80]).is_none());
+        assert_eq!(handshake(&wrapped).as_deref(), Some(&record(3)[..]));
+        assert!(handshake(&[0x40, 1, 0, 1, 0x80]).is_none());
         assert!(is_media(&[0x40, 1, 0, 1, 0x80]) && is_media(&[0x80]) && !is_media(&record(1)));
-        assert!(dtls(&[21, 0xfe, 0xfd]).is_none(), "an alert");
+        assert!(handshake(&[21, 0xfe, 0xfd]).is_none(), "an alert");
     }
 }

@@ -27,7 +27,8 @@
 //! - TURN servers over TCP and TLS get addresses that no network has; sockets carry the datagrams for these over a
 //!   stream (`turn_stream`).
 //! - Measures that shorten the setup: one certificate per process, ICE rounds of 10 ms, an immediate first flight of
-//!   the DTLS client (`handler`), handshakes that arrive before nomination (`early`), relays (`relayed`).
+//!   the DTLS client (`handler`), handshakes that arrive before nomination (`early`), relays (`relayed`), a nomination and
+//!   a first ClientHello that are answered here (`confirmation`, `dtls_cookie`).
 
 mod address;
 mod admission;
@@ -36,10 +37,12 @@ mod candidate;
 mod checks;
 mod command;
 mod config;
+mod confirmation;
 mod connection;
 mod data;
 mod demux;
 mod descriptions;
+mod dtls_cookie;
 mod dtls_limit;
 mod early;
 mod error;
@@ -49,6 +52,7 @@ mod flights;
 pub mod fuzz;
 mod gathered;
 mod handler;
+mod injected;
 mod kick;
 mod library;
 mod media_out;
@@ -81,6 +85,8 @@ mod stun;
 mod task;
 mod timer;
 mod turn_stream;
+#[cfg(test)]
+mod wire;
 
 pub use config::{IceServer, PeerConfig};
 pub use data::{DataChannel, DataMessage};

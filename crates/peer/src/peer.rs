@@ -5,6 +5,7 @@ use crate::config::{IceServer, PeerConfig};
 use crate::connection;
 use crate::data::DataChannel;
 use crate::descriptions::Descriptions;
+use crate::dtls_cookie::Cookies;
 use crate::early::Gate;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent};
@@ -69,6 +70,7 @@ impl Peer {
         let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
         let checks = Checks::new(config.checks.clone(), servers.relays(), loopback);
+        let cookies = Arc::new(Cookies::new().map_err(|error| PeerError::Setup(error.to_string()))?);
         let (checked, opened) = (checks.clone(), gate.clone());
         let handler = Arc::new(Handler { path: path.clone(), gate: opened, checks: checked, events: driver.clone() });
         let connector = Connector { fingerprint: config.fingerprint, proxies: config.proxies.clone() };
@@ -77,6 +79,7 @@ impl Peer {
             gate,
             Relays::new(servers.relays().iter().map(|relay| relay.address).collect(), now),
             checks,
+            cookies.clone(),
             Streams::new(servers.streams.clone(), connector, driver),
             panicked.clone(),
         ));
@@ -89,7 +92,7 @@ impl Peer {
         path.sending().add_line(video, true);
         let (commands, requests) = mpsc::channel(COMMANDS);
         let task = Task {
-            descriptions: Descriptions::new(u64::from(ssrcs.next())),
+            descriptions: Descriptions::new(u64::from(ssrcs.next()), cookies.own()),
             candidates: RemoteCandidates::new(CandidatePolicy { mdns: config.asks_for_names(), loopback }),
             senders: Senders::new(sender, ssrcs),
             inbox: Inbox { commands: requests, driver: driver_events, panicked },

@@ -1,4 +1,4 @@
-//! The runtime of a connection's driver: tokio with six changes.
+//! The runtime of a connection's driver: tokio with seven changes.
 //!
 //! - A [`Kick`] can end the driver's sleep.
 //! - Short sleeps are precise. Tokio rounds to whole milliseconds and is 1.2 ms late on average, a delay that the pacer
@@ -7,18 +7,23 @@
 //! - Sockets hold back an early handshake ([`Gate`]), answer data from relays without delay ([`Relays`]), limit checks
 //!   of addresses that have never answered, and drop what strangers send ([`Checks`]). The driver sleeps while all
 //!   checks are held back.
-//! - Sockets repeat lost handshake flights early ([`flights`]).
+//! - Sockets repeat lost handshake flights early ([`flights`]), and save round trips: they confirm our nominations
+//!   ([`FarSide`]) and answer our first ClientHello ([`Cookies`]).
 //! - Sockets reach some TURN servers over TCP and TLS ([`turn_stream`]).
 //! - A panic in the library ends the connection and not the process, and its owner is notified.
 
+use crate::confirmation::FarSide;
+use crate::dtls_cookie::Cookies;
 use crate::early::Gate;
 use crate::flights;
 use crate::kick::Kick;
 use crate::paced::Checks;
 use crate::relayed::Relays;
+use crate::sdp::Transport;
 use crate::servers::Servers;
 use crate::timer::Timer;
 use crate::turn_stream::{self, Streams};
+use rtc::crypto::{CryptoError, RTCCryptoProvider};
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
@@ -49,6 +54,8 @@ pub(crate) struct DriverRuntime {
     gate: Arc<Gate>,
     relays: Arc<Relays>,
     checks: Arc<Checks>,
+    cookies: Arc<Cookies>,
+    far: Arc<FarSide>,
     streams: Arc<Streams>,
     /// Notified when the driver panics.
     panicked: Arc<Notify>,
@@ -60,11 +67,12 @@ impl DriverRuntime {
         gate: Arc<Gate>,
         relays: Relays,
         checks: Arc<Checks>,
+        cookies: Arc<Cookies>,
         streams: Arc<Streams>,
         panicked: Arc<Notify>,
     ) -> DriverRuntime {
-        let relays = Arc::new(relays);
-        DriverRuntime { tokio: TokioRuntime, kick, timer: Arc::default(), gate, relays, checks, streams, panicked }
+        let (tokio, timer, far, relays) = (TokioRuntime, Arc::default(), Arc::default(), Arc::new(relays));
+        DriverRuntime { tokio, kick, timer, gate, relays, checks, cookies, far, streams, panicked }
     }
 
     /// Replaces the STUN and TURN servers, for sockets that are made from now on.
@@ -77,6 +85,17 @@ impl DriverRuntime {
     /// We publish a description with these ICE credentials.
     pub(crate) fn accept_checks(&self, ufrag: &str, password: &str) {
         self.checks.accept(ufrag, password);
+    }
+
+    /// The far side's description has these parameters. Called before the library knows them.
+    pub(crate) fn expect(&self, far_side: &Transport) {
+        self.cookies.set_far(far_side.cookie);
+        self.far.set(&far_side.ufrag, &far_side.password);
+    }
+
+    /// Cryptography for the library.
+    pub(crate) fn crypto(&self) -> Result<Arc<dyn RTCCryptoProvider>, CryptoError> {
+        self.cookies.provider()
     }
 
     fn on_driver(&self, future: Task) -> Task {
@@ -97,7 +116,9 @@ impl Runtime for DriverRuntime {
         let socket = self.tokio.wrap_udp_socket(socket)?;
         // Outermost what decides who is heard: by the time that an early handshake is released, its sender is known.
         let socket = self.gate.guard(self.relays.watch(turn_stream::attach(&self.streams, socket)));
-        Ok(flights::retransmit(self.checks.pace(socket)))
+        // What `Checks` drops must not be confirmed.
+        let socket = self.checks.pace(self.far.confirm(socket));
+        Ok(self.cookies.answer(flights::retransmit(socket)))
     }
 
     fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {

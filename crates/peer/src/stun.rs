@@ -2,9 +2,12 @@
 
 use crate::checks::TransactionId;
 use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
-use rtc::stun::message::{Getter, Message};
+use rtc::stun::message::{
+    CLASS_INDICATION, Getter, METHOD_DATA, Message, MessageType, Setter, TransactionId as StunTransactionId,
+};
 use rtc::turn::proto::data::Data;
 use rtc::turn::proto::peeraddr::PeerAddress;
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 /// Message types of RFC 8489 and RFC 8656 that concern checks.
@@ -46,6 +49,22 @@ pub(crate) fn check(data: &[u8]) -> Option<Check> {
     message.contains(ATTR_USERNAME).then(|| Check { id, nominates: message.contains(ATTR_USE_CANDIDATE) })
 }
 
+/// The user name of an ICE check.
+pub(crate) fn username(data: &[u8]) -> Option<Vec<u8>> {
+    decoded(data)?.get(ATTR_USERNAME).ok()
+}
+
+/// The STUN message in a datagram, which may be wrapped for a relay or by one.
+pub(crate) fn inner(datagram: &[u8]) -> Option<Cow<'_, [u8]>> {
+    if let Some((_, data)) = channel_data(datagram) {
+        return stun(data).map(|_| data.into());
+    }
+    match stun(datagram)? {
+        (SEND_INDICATION | DATA_INDICATION, _) => carried(datagram).map(|(_, data)| data.into()),
+        _ => Some(datagram.into()),
+    }
+}
+
 /// Whether this answers an ICE check.
 pub(crate) fn is_answer(data: &[u8]) -> bool {
     stun(data).is_some_and(|(kind, _)| kind == BINDING_SUCCESS)
@@ -65,6 +84,26 @@ pub(crate) fn carried(data: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
     peer.get_from(&message).ok()?;
     data.get_from(&message).ok()?;
     Some((SocketAddr::new(peer.ip, peer.port), data.0))
+}
+
+/// A received datagram with this payload, as the answer to a sent one: from the peer that a relay sent that one to.
+pub(crate) fn wrapped_like(sent: &[u8], payload: Vec<u8>) -> Option<Vec<u8>> {
+    if channel_data(sent).is_some() {
+        let mut wrapped = sent[..2].to_vec();
+        wrapped.extend(u16::try_from(payload.len()).ok()?.to_be_bytes());
+        wrapped.extend(payload);
+        return Some(wrapped);
+    }
+    if stun(sent).is_none_or(|(kind, _)| kind != SEND_INDICATION) {
+        return Some(payload);
+    }
+    let (peer, _) = carried(sent)?;
+    let mut message = Message::new();
+    let kind = MessageType::new(METHOD_DATA, CLASS_INDICATION);
+    let peer = PeerAddress { ip: peer.ip(), port: peer.port() };
+    let parts: [Box<dyn Setter>; 4] =
+        [Box::new(StunTransactionId::new()), Box::new(kind), Box::new(peer), Box::new(Data(payload))];
+    message.build(&parts).ok().map(|()| message.raw)
 }
 
 pub(crate) fn decoded(data: &[u8]) -> Option<Message> {

@@ -10,6 +10,7 @@ use pair::*;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Loses every handshake datagram when it is sent for the first time. The library's own retransmissions are new datagrams,
 /// so that only copies arrive.
@@ -32,6 +33,42 @@ async fn a_handshake_completes_although_each_datagram_is_lost_once() {
     for side in [&a, &b] {
         side.wait_for_media("pictures", |received| received.frames.values().any(|frames| frames.len() >= 10)).await;
     }
+}
+
+/// The first hello is lost until long after the last copy, when only the library repeats what it sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_completes_although_its_beginning_is_lost() {
+    let start = Instant::now();
+    let lossy = move |_, data: &[u8]| {
+        let is_lost = matches!(data.first(), Some(20..=63)) && start.elapsed() < Duration::from_millis(1_500);
+        if is_lost { vec![] } else { vec![data.to_vec()] }
+    };
+    let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+    let _middle = Middle::join(&mut a, &mut b, lossy).await;
+    a.peer.offer().await.unwrap();
+    a.connected().await;
+    b.connected().await;
+}
+
+/// STUN messages with the flag of a nomination (RFC 8445 section 7.1.2).
+fn nominates(data: &[u8]) -> bool {
+    data.first() == Some(&0) && data.windows(4).any(|bytes| bytes == [0, 0x25, 0, 0])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_connect_although_nominations_are_lost() {
+    let lost = Arc::new(AtomicUsize::new(0));
+    let counted = lost.clone();
+    let lossy = move |_, data: &[u8]| {
+        let is_lost = nominates(data) && counted.fetch_add(1, Ordering::Relaxed) < 4;
+        if is_lost { vec![] } else { vec![data.to_vec()] }
+    };
+    let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+    let _middle = Middle::join(&mut a, &mut b, lossy).await;
+    a.peer.offer().await.unwrap();
+    a.connected().await;
+    b.connected().await;
+    assert!(lost.load(Ordering::Relaxed) > 4, "{lost:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

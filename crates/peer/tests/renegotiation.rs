@@ -92,7 +92,7 @@ async fn dtls_roles_stay_the_same_whoever_offers_later() {
         a.peer.add_video_track().await.unwrap();
         b.wait_for("a's screen", |log| videos(log) == 1 + round).await;
     }
-    for (side, part) in [(&a, "passive"), (&b, "active")] {
+    for (side, part) in [(&a, "active"), (&b, "passive")] {
         for description in &side.log.borrow().descriptions {
             let setups: Vec<&str> = description.lines().filter_map(|line| line.strip_prefix("a=setup:")).collect();
             assert!(setups.iter().all(|setup| [part, "actpass"].contains(setup)), "{part}: {setups:?}");

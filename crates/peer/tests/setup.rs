@@ -1,8 +1,10 @@
 //! Setting up and closing connections.
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
+mod middle;
 mod pair;
 
+use middle::Middle;
 use pair::*;
 use peer::{IceServer, Peer, PeerConfig, PeerState};
 use std::sync::Arc;
@@ -44,6 +46,41 @@ async fn assert_connects(way: Duration) {
         }
     }
     panic!("{took:?}");
+}
+
+/// A check and its answer, and two round trips of DTLS. The far side's keys are there half a round trip earlier.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_takes_three_round_trips() {
+    const WAY: Duration = Duration::from_millis(100);
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+        let start = Instant::now();
+        let _middle = Middle::join_far(&mut a, &mut b, WAY, |_, data| vec![data.to_vec()]).await;
+        a.peer.offer().await.unwrap();
+        let [a, b] = [a.connected().await, b.connected().await].map(|log| log.states.last().unwrap().0 - start);
+        assert!(a >= 6 * WAY && b >= 5 * WAY, "a way is {WAY:?}: {a:?}, {b:?}");
+        if a < 7 * WAY && b < 6 * WAY {
+            return;
+        }
+        took.push((a, b));
+    }
+    panic!("{took:?}");
+}
+
+/// As a version of the client that does not know the attribute.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_sides_connect_if_one_names_no_cookie() {
+    fn without(sdp: &str) -> String {
+        sdp.split_inclusive("\r\n").filter(|line| !line.starts_with("a=x-lunchroom-dtls-cookie:")).collect()
+    }
+    for rewrite in [[without, str::to_owned], [str::to_owned, without]] {
+        let (mut a, mut b) = (Side::new(config(false)).await, Side::new(config(true)).await);
+        join_through(&mut a, &mut b, Duration::ZERO, rewrite);
+        a.peer.offer().await.unwrap();
+        a.connected().await;
+        b.connected().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Validates single values: only what the RFC allows, with bounded length.
 
+use crate::dtls_cookie::{self, Cookie};
+
 /// `token` of RFC 8866, at most `longest` bytes.
 pub(super) fn is_token(text: &str, longest: usize) -> bool {
     !text.is_empty()
@@ -25,6 +27,19 @@ pub(super) fn fingerprint(value: &str) -> Option<String> {
 pub(crate) fn fingerprint_line(sha256: &[u8; 32]) -> String {
     let pairs: Vec<String> = sha256.iter().map(|byte| format!("{byte:02X}")).collect();
     format!("sha-256 {}", pairs.join(":"))
+}
+
+/// A DTLS cookie in hexadecimal.
+pub(super) fn cookie(value: &str) -> Option<Cookie> {
+    let digits = value.trim();
+    if digits.len() != 2 * dtls_cookie::LENGTH || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut cookie = Cookie::default();
+    for (index, byte) in cookie.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(cookie)
 }
 
 /// `id[/direction] uri` of RFC 8285, if the id fits into a one-byte header and the extension is in use.

@@ -17,6 +17,7 @@ pub(crate) use parse::{free_name, parse};
 pub(crate) use write::Origin;
 
 use crate::candidate::Candidate;
+use crate::dtls_cookie::Cookie;
 use media::encoded::VideoCodec;
 
 /// Longest accepted description in bytes, as in `signaling`.
@@ -32,6 +33,8 @@ const MAX_MESSAGE_SIZE: u64 = 65_536;
 pub(crate) const TRANSPORT_CC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Attribute of a video line whose writer knows repair packets (PROTOCOL.md), with their payload type.
 pub(crate) const REPAIR: &str = "x-lunchroom-repair";
+/// Attribute with the cookie that the writer's DTLS server asks for (PROTOCOL.md), in hexadecimal.
+pub(crate) const COOKIE: &str = "x-lunchroom-dtls-cookie";
 /// URI of the MID extension, RFC 9143.
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// URI of the audio level extension, RFC 6464.
@@ -106,6 +109,8 @@ pub(crate) struct Transport {
     /// `sha-256 AB:CD:...`, RFC 8122.
     pub(crate) fingerprint: String,
     pub(crate) setup: Setup,
+    /// What the writer's DTLS server asks for; see [`COOKIE`].
+    pub(crate) cookie: Option<Cookie>,
 }
 
 /// The DTLS role, RFC 8842.

@@ -356,6 +356,25 @@ fn codec_names_are_case_insensitive() {
 }
 
 #[test]
+fn the_dtls_cookie_is_written_and_parsed() {
+    let session = format!("{GROUP}\n{ICE}\n{KEY}");
+    let cookie = |attribute: &str| {
+        let text = three(&format!("{session}\n{attribute}"), "a=mid:0\na=rtcp-mux", "a=mid:1");
+        parse(&text).unwrap().transport.cookie
+    };
+    let digits = "000102030405060708090a0b0c0d0e0f10111213";
+    let expected = std::array::from_fn(|index| index as u8);
+    assert_eq!(cookie(&format!("a=x-lunchroom-dtls-cookie:{digits}")), Some(expected));
+    for wrong in ["", "00", &digits[1..], &format!("{digits}00"), &digits.replace('0', "g"), &"é".repeat(20)] {
+        assert_eq!(cookie(&format!("a=x-lunchroom-dtls-cookie:{wrong}")), None, "{wrong}");
+    }
+    let mut description = parse(&three(&session, "a=mid:0\na=rtcp-mux", "a=mid:1")).unwrap();
+    description.transport.cookie = Some(expected);
+    let written = description.write(ORIGIN);
+    assert_eq!(parse(&written).unwrap().transport.cookie, Some(expected));
+}
+
+#[test]
 fn the_dtls_setup_role_is_parsed_and_never_invented() {
     let setup = |word: &str| {
         let session = format!("{GROUP}\n{ICE}\n{KEY}").replace("actpass", word);

@@ -3,9 +3,9 @@
 //! There is one transport, that of the first supported line. The lines of its BUNDLE group share it, and all others are
 //! rejected, as RFC 9429 section 5.3.1 specifies for `max-bundle`.
 
-use super::attribute::{fingerprint, is_ice};
+use super::attribute::{cookie, fingerprint, is_ice};
 use super::section::Section;
-use super::{Line, LineKind, SdpError, Setup, Transport};
+use super::{COOKIE, Line, LineKind, SdpError, Setup, Transport};
 
 /// The chosen transport.
 pub(super) struct Choice<'a> {
@@ -107,7 +107,8 @@ impl<'s, 'a> Scope<'s, 'a> {
             // RFC 8842 does not use `holdconn`.
             _ => return Err(SdpError::Attribute("setup")),
         };
-        Ok(Transport { ufrag: ufrag.into(), password: password.into(), fingerprint, setup })
+        let cookie = self.sections().find_map(|section| section.get(COOKIE)).and_then(cookie);
+        Ok(Transport { ufrag: ufrag.into(), password: password.into(), fingerprint, setup, cookie })
     }
 
     /// Candidates of lines with the transport's credentials or none; others belong to unused transports.

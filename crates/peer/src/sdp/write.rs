@@ -1,8 +1,8 @@
 //! Writes a description.
 
 use super::{
-    Codec, DATA_FORMAT, Description, Format, LEVEL_URI, Line, LineKind, MAX_MESSAGE_SIZE, MID_URI, REPAIR, SCTP_PORT,
-    Setup, TRANSPORT_CC_URI,
+    COOKIE, Codec, DATA_FORMAT, Description, Format, LEVEL_URI, Line, LineKind, MAX_MESSAGE_SIZE, MID_URI, REPAIR,
+    SCTP_PORT, Setup, TRANSPORT_CC_URI,
 };
 use std::fmt::Write;
 
@@ -104,6 +104,10 @@ impl Description {
         text.line(format_args!("a=ice-options:trickle"));
         text.line(format_args!("a=fingerprint:{}", transport.fingerprint));
         text.line(format_args!("a=setup:{}", setup(transport.setup)));
+        if let Some(cookie) = &transport.cookie {
+            let digits: String = cookie.iter().map(|byte| format!("{byte:02x}")).collect();
+            text.line(format_args!("a={COOKIE}:{digits}"));
+        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Task {
     async fn answer(&mut self, remote: Description) -> Result<(), PeerError> {
         let before = self.descriptions.remote();
         let (shown, sdp) = self.descriptions.for_library(&remote, before, &self.config.codecs);
+        self.runtime.expect(&remote.transport);
         self.library.set_remote_offer(sdp).await?;
         let (answer, library) = self.library.create_answer().await?;
         let local = self.descriptions.answer_for_far_side(library, &remote);
@@ -96,6 +97,7 @@ impl Task {
         let offer = self.descriptions.take_answer(&mut remote)?;
         let (shown, sdp) = self.descriptions.for_library(&remote, Some(&offer), &self.config.codecs);
         self.begin_generation(&remote);
+        self.runtime.expect(&remote.transport);
         self.library.set_remote_answer(sdp).await?;
         self.descriptions.answered(&shown, &remote);
         self.conclude(&offer, remote);

@@ -4,7 +4,10 @@
 use crate::pair::{RewriteCandidate, Side, join_over};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// Two sockets. Each side takes one of them for the other side.
 pub(crate) struct Middle {
@@ -18,6 +21,14 @@ impl Middle {
     where
         C: Fn(usize, &[u8]) -> Vec<Vec<u8>> + Clone + Send + Sync + 'static,
     {
+        Middle::join_far(a, b, Duration::ZERO, change).await
+    }
+
+    /// Like [`Middle::join`]; each datagram takes `way` from one side to the other.
+    pub(crate) async fn join_far<C>(a: &mut Side, b: &mut Side, way: Duration, change: C) -> Middle
+    where
+        C: Fn(usize, &[u8]) -> Vec<Vec<u8>> + Clone + Send + Sync + 'static,
+    {
         let (one, other) =
             (UdpSocket::bind("127.0.0.1:0").await.unwrap(), UdpSocket::bind("127.0.0.1:0").await.unwrap());
         let middle = Middle { sockets: [Arc::new(one), Arc::new(other)], ports: Default::default() };
@@ -26,10 +37,17 @@ impl Middle {
                 (middle.sockets[sender].clone(), middle.sockets[1 - sender].clone(), middle.ports[1 - sender].clone());
             let change = change.clone();
             tokio::spawn(async move {
+                let (line, mut far_end) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+                tokio::spawn(async move {
+                    while let Some((at, datagram)) = far_end.recv().await {
+                        tokio::time::sleep_until(at + way).await;
+                        let _ = out.send_to(&datagram, ("127.0.0.1", to.load(Ordering::Relaxed))).await;
+                    }
+                });
                 let mut buffer = [0; 2048];
                 while let Ok((length, _)) = from.recv_from(&mut buffer).await {
                     for datagram in change(sender, &buffer[..length]) {
-                        let _ = out.send_to(&datagram, ("127.0.0.1", to.load(Ordering::Relaxed))).await;
+                        let _ = line.send((Instant::now(), datagram));
                     }
                 }
             });
