@@ -34,7 +34,13 @@ pub async fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
     // Without these, packets are only late.
     let _ = stream.set_nodelay(true);
     #[cfg(target_os = "linux")]
-    let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(NOT_SENT);
+    {
+        let socket = socket2::SockRef::from(&stream);
+        let _ = socket.set_tcp_notsent_lowat(NOT_SENT);
+        // A few small messages are on their way at a time: waiting twice as long after each loss spares nobody, and
+        // takes seconds in a network that loses many packets.
+        let _ = socket.set_tcp_thin_linear_timeouts(true);
+    }
     Ok(stream)
 }
 

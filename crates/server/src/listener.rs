@@ -194,6 +194,11 @@ async fn take_in(Arrival { stream, peer, serves }: Arrival, service: Service, ti
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    // Nor does waiting longer and longer before a lost message is sent again, as long as there are few of them.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(&stream).set_tcp_thin_linear_timeouts(true) {
+        tracing::debug!(%error, "cannot set TCP_THIN_LINEAR_TIMEOUTS");
+    }
     let Ok(local) = stream.local_addr() else { return };
     let mut first = [0];
     let Ok(Ok(1..)) = timeout(FIRST_BYTE_TIMEOUT, stream.peek(&mut first)).await else {
