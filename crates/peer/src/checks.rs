@@ -3,7 +3,7 @@
 //! The far side signals addresses, and each of them is checked. Without a limit, anybody in a call could make us flood
 //! any address. So checks of pairs that have never answered share one budget over all connections, and each pair is
 //! checked with exponential backoff. RFC 8445 section 14 requires pacing too, but the library checks all pairs every 10
-//! ms. Pairs that have answered are not limited, and neither is anything other than checks.
+//! ms. Pairs that have answered have only a shortest pause, and nothing but checks is limited.
 //!
 //! The library nominates the first pair that works, and does not replace it later. The backoff of a direct pair may be
 //! long by the time the far side is ready, and a relayed pair could then win. So checks of direct pairs are sent
@@ -28,6 +28,9 @@ const SHARE_RATE: f64 = 4.0;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(640);
+/// Pause between checks of a pair that has answered. The controlled agent goes on until the other one nominates, which
+/// would take a third of a narrow path from the handshake.
+const ANSWERED_PAUSE: Duration = Duration::from_millis(50);
 /// The library's round: the time in which it checks every pair once, and after which it nominates the best.
 const ROUND: Duration = Duration::from_millis(10);
 /// A pair that the library has not checked for this long starts over.
@@ -42,6 +45,14 @@ const OUTSTANDING: usize = 8;
 
 /// Transaction id of RFC 8489 section 5.
 pub(crate) type TransactionId = [u8; 12];
+
+/// An ICE check.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Check {
+    pub(crate) id: TransactionId,
+    /// Whether it has USE-CANDIDATE.
+    pub(crate) nominates: bool,
+}
 
 /// The remote end of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,6 +159,17 @@ struct Pair {
     outstanding: [TransactionId; OUTSTANDING],
 }
 
+impl Pair {
+    /// Whether a check of a pair that has answered may be sent: a nomination always, others not too often.
+    fn may_check_answered(&mut self, now: Instant, check: Check) -> bool {
+        let is_due = self.checked.is_none_or(|at| now.saturating_duration_since(at) >= ANSWERED_PAUSE);
+        if is_due {
+            self.checked = Some(now);
+        }
+        is_due || check.nominates
+    }
+}
+
 impl Pairs {
     /// Holds back a new pair for this long, so that others are checked before it.
     pub(crate) fn hold(&mut self, now: Instant, target: Target, head_start: Duration) {
@@ -163,18 +185,18 @@ impl Pairs {
         &mut self,
         now: Instant,
         target: Target,
-        id: TransactionId,
+        check: Check,
         share: &mut Share,
         budget: &mut Budget,
     ) -> bool {
         let Some(pair) = self.pair(now, target) else { return false };
         if pair.answered {
-            return true;
+            return pair.may_check_answered(now, check);
         }
         if now < pair.held_until || now < pair.next && !pair.triggered || !budget.take(now, share) {
             return false;
         }
-        pair.outstanding[pair.sent as usize % OUTSTANDING] = id;
+        pair.outstanding[pair.sent as usize % OUTSTANDING] = check.id;
         pair.next = now + (FIRST_PAUSE * 2u32.pow(pair.sent.min(8))).min(LONGEST_PAUSE);
         pair.sent = pair.sent.saturating_add(1);
         pair.triggered = false;
@@ -233,7 +255,7 @@ impl Pairs {
             && pair.sent > 0
             && pair.outstanding.iter().take(pair.sent as usize).any(|sent| *sent == id)
         {
-            pair.answered = true;
+            (pair.answered, pair.checked) = (true, None);
         }
     }
 
@@ -292,6 +314,10 @@ mod tests {
         id
     }
 
+    fn check(n: u64) -> Check {
+        Check { id: id(n), nominates: false }
+    }
+
     /// Simulates connections with this many addresses each, all checked every 10 ms as in the library. Returns the
     /// checks per connection.
     fn checks(connections: &[u16], time: Duration) -> Vec<usize> {
@@ -300,7 +326,7 @@ mod tests {
         let mut now = start;
         while now < start + time {
             for ((pairs, share, sent), addresses) in all.iter_mut().zip(connections) {
-                let may = |n: &u16| pairs.may_check(now, target(*n), id(0), share, &mut budget);
+                let may = |n: &u16| pairs.may_check(now, target(*n), check(0), share, &mut budget);
                 *sent += (0..*addresses).filter(may).count();
             }
             now += ROUND;
@@ -333,7 +359,7 @@ mod tests {
                 }
                 *rounds += 1;
                 for n in 0..*addresses {
-                    pairs.may_check(now, target(n), id(0), share, &mut budget);
+                    pairs.may_check(now, target(n), check(0), share, &mut budget);
                 }
                 let wait = pairs.wait(now).expect("pairs").max(budget.wait(now, share));
                 *at = now + wait.clamp(ROUND, Duration::from_millis(100));
@@ -357,11 +383,11 @@ mod tests {
         let (now, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
         assert_eq!(pairs.wait(now), None);
-        assert!(pairs.may_check(now, target(1), id(1), &mut share, &mut budget));
+        assert!(pairs.may_check(now, target(1), check(1), &mut share, &mut budget));
         assert_eq!(pairs.wait(now), Some(FIRST_PAUSE));
         pairs.answered(target(1), id(1));
         assert_eq!(pairs.wait(now), Some(Duration::ZERO));
-        assert!(pairs.may_check(now + CURRENT, target(2), id(2), &mut share, &mut budget));
+        assert!(pairs.may_check(now + CURRENT, target(2), check(2), &mut share, &mut budget));
         assert_eq!(pairs.wait(now + CURRENT), Some(FIRST_PAUSE), "the first is of an earlier generation");
         assert_eq!(pairs.wait(now + 2 * CURRENT), None);
     }
@@ -381,26 +407,31 @@ mod tests {
     }
 
     #[test]
-    fn an_answered_pair_is_unlimited_and_other_answers_do_not_count() {
+    fn other_answers_do_not_count_and_an_answered_pair_is_not_checked_too_often() {
         let (now, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
-        assert!(pairs.may_check(now, target(1), id(1), &mut share, &mut budget));
+        assert!(pairs.may_check(now, target(1), check(1), &mut share, &mut budget));
         pairs.answered(target(1), id(2));
         pairs.answered(target(1), [0; 12]);
         pairs.answered(target(2), id(1));
-        assert!(!pairs.may_check(now, target(1), id(3), &mut share, &mut budget));
+        assert!(!pairs.may_check(now, target(1), check(3), &mut share, &mut budget));
         pairs.answered(target(1), id(1));
-        assert!((0..1000).all(|n| pairs.may_check(now, target(1), id(n), &mut share, &mut budget)));
+        let mut checked = |after: u64, nominates| {
+            let check = Check { id: id(after), nominates };
+            pairs.may_check(now + Duration::from_millis(after), target(1), check, &mut share, &mut budget)
+        };
+        assert_eq!((0..1000).filter(|after| checked(*after, false)).count(), 20);
+        assert!((1000..2000).all(|after| checked(after, true)), "a nomination may be");
     }
 
     #[test]
     fn a_received_check_triggers_exactly_one_check() {
         let (now, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
-        let mut check = |pairs: &mut Pairs| pairs.may_check(now, target(1), id(1), &mut share, &mut budget);
-        assert!(check(&mut pairs) && !check(&mut pairs));
+        let mut may_check = |pairs: &mut Pairs| pairs.may_check(now, target(1), check(1), &mut share, &mut budget);
+        assert!(may_check(&mut pairs) && !may_check(&mut pairs));
         pairs.checked_us(now, target(1));
-        assert!(check(&mut pairs) && !check(&mut pairs));
+        assert!(may_check(&mut pairs) && !may_check(&mut pairs));
     }
 
     /// Whenever a check of the relayed pair leaves, one of the direct pair leaves in the same round, whichever of them
@@ -417,11 +448,11 @@ mod tests {
             let mut sent = 0;
             for round in 0..300 {
                 let now = start + ROUND * round;
-                let mut left = !relayed_first && direct.may_check(now, target(1), id(1), &mut share, &mut budget);
+                let mut left = !relayed_first && direct.may_check(now, target(1), check(1), &mut share, &mut budget);
                 let due = round >= begins && through.is_due(now, relayed);
                 let held = due && direct.release_direct(now) && through.yield_round(now, relayed);
-                let relayed_left = due && !held && through.may_check(now, relayed, id(2), &mut share, &mut budget);
-                left |= relayed_first && direct.may_check(now, target(1), id(1), &mut share, &mut budget);
+                let relayed_left = due && !held && through.may_check(now, relayed, check(2), &mut share, &mut budget);
+                left |= relayed_first && direct.may_check(now, target(1), check(1), &mut share, &mut budget);
                 assert!(left || !relayed_left, "{begins} {relayed_first}: {round}");
                 sent += u32::from(relayed_left);
             }
@@ -433,13 +464,13 @@ mod tests {
     fn a_pair_that_is_held_waits_even_for_a_triggered_check() {
         let (start, mut budget) = (Instant::now(), Budget::default());
         let (mut pairs, mut share) = (Pairs::default(), Share::default());
-        let mut check = |pairs: &mut Pairs, now| pairs.may_check(now, target(1), id(1), &mut share, &mut budget);
+        let mut may_check = |pairs: &mut Pairs, now| pairs.may_check(now, target(1), check(1), &mut share, &mut budget);
         pairs.hold(start, target(1), ROUND);
         pairs.checked_us(start, target(1));
         assert_eq!(pairs.wait(start), Some(ROUND));
-        assert!(!check(&mut pairs, start));
+        assert!(!may_check(&mut pairs, start));
         pairs.hold(start + ROUND, target(1), ROUND);
-        assert!(check(&mut pairs, start + ROUND), "it is held once");
+        assert!(may_check(&mut pairs, start + ROUND), "it is held once");
     }
 
     proptest! {
@@ -455,7 +486,7 @@ mod tests {
                 if theirs {
                     pairs.checked_us(now, target(address));
                 }
-                sent += u32::from(pairs.may_check(now, target(address), id(1), share, &mut budget));
+                sent += u32::from(pairs.may_check(now, target(address), check(1), share, &mut budget));
                 prop_assert!(f64::from(sent) <= BURST + (now - start).as_secs_f64() * RATE + 1e-6);
                 prop_assert!(pairs.0.len() <= MAX_PAIRS);
             }

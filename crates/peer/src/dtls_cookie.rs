@@ -117,12 +117,19 @@ const WAITING: u8 = 0;
 const ANSWERED: u8 = 1;
 const DONE: u8 = 2;
 
+struct Hello {
+    to: SocketAddr,
+    datagram: Vec<u8>,
+    /// Whether a second one has followed.
+    followed: bool,
+}
+
 struct AnsweringSocket {
     socket: Arc<dyn AsyncUdpSocket>,
     cookies: Arc<Cookies>,
     /// The first ClientHello and its destination. A server that has not received it takes no second one, and the library
-    /// does not repeat it. So it is sent again before each second one.
-    hello: Mutex<Option<(SocketAddr, Vec<u8>)>>,
+    /// does not repeat it. So it is sent again when that one is.
+    hello: Mutex<Option<Hello>>,
     injected: Injected,
     stage: AtomicU8,
 }
@@ -135,19 +142,21 @@ impl AnsweringSocket {
             return;
         }
         if let Some(answer) = wrapped_like(datagram, hello_verify_request(&far)) {
-            *locked(&self.hello) = Some((to, datagram.to_vec()));
+            *locked(&self.hello) = Some(Hello { to, datagram: datagram.to_vec(), followed: false });
             self.stage.store(ANSWERED, Ordering::Release);
             self.injected.push(to, answer);
         }
     }
 
-    /// The ClientHello to send before this datagram: the first one, before the second.
+    /// What to send before this datagram: the first ClientHello, if it is a retransmission of the second.
     fn first_hello(&self, datagram: &[u8]) -> Option<(SocketAddr, Vec<u8>)> {
         if self.stage.load(Ordering::Acquire) != ANSWERED {
             return None;
         }
         handshake(datagram).filter(|record| has_cookie(record) == Some(true))?;
-        locked(&self.hello).clone()
+        let mut hello = locked(&self.hello);
+        let hello = hello.as_mut()?;
+        std::mem::replace(&mut hello.followed, true).then(|| (hello.to, hello.datagram.clone()))
     }
 
     /// Whether the library may receive this. It has an answer to its ClientHello already.
@@ -288,7 +297,7 @@ mod tests {
         let second = client_hello(&[7; LENGTH]);
         (0..2).for_each(|_| send(&*socket, &second));
         let (first, second) = (client_hello(&[]), second);
-        assert_eq!(wire.sent(), [first.clone(), first.clone(), second.clone(), first, second]);
+        assert_eq!(wire.sent(), [first.clone(), second.clone(), first, second]);
         for (message_type, left) in [(HELLO_VERIFY_REQUEST, false), (SERVER_HELLO, true), (HELLO_VERIFY_REQUEST, true)]
         {
             wire.deliver(message(message_type, &[]));

@@ -10,13 +10,13 @@
 
 use crate::address;
 use crate::admission::{self, Credentials, Kind, MDNS_PORT};
-use crate::checks::{Budget, Pairs, Share, Target};
+use crate::checks::{Budget, Check, Pairs, Share, Target};
 use crate::dtls_limit::DtlsAllowance;
 use crate::nominations::Nominations;
 use crate::relay_transport::Relay;
 use crate::stun::{
-    BINDING_INDICATION, BINDING_REQUEST, BINDING_SUCCESS, CHANNEL_BIND_REQUEST, Check, DATA_INDICATION,
-    SEND_INDICATION, carried, channel_data, check, decoded, is_answer, is_response, stun,
+    BINDING_INDICATION, BINDING_REQUEST, BINDING_SUCCESS, CHANNEL_BIND_REQUEST, DATA_INDICATION, SEND_INDICATION,
+    carried, channel_data, check, decoded, is_answer, is_response, stun,
 };
 use rtc::stun::attributes::ATTR_MESSAGE_INTEGRITY;
 use rtc::stun::message::Getter;
@@ -142,7 +142,7 @@ impl Checks {
         if check.nominates && !seen.may_nominate(now) {
             return false;
         }
-        seen.pairs.may_check(now, target, check.id, &mut locked(&self.share), &mut locked(&self.pacer.0))
+        seen.pairs.may_check(now, target, check, &mut locked(&self.share), &mut locked(&self.pacer.0))
     }
 }
 

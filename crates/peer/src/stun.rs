@@ -1,6 +1,6 @@
 //! Parses datagrams of STUN and TURN as far as ICE checks need it.
 
-use crate::checks::TransactionId;
+use crate::checks::{Check, TransactionId};
 use rtc::stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc::stun::message::{
     CLASS_INDICATION, Getter, METHOD_DATA, Message, MessageType, Setter, TransactionId as StunTransactionId,
@@ -32,14 +32,6 @@ pub(crate) fn stun(data: &[u8]) -> Option<(u16, TransactionId)> {
 /// Whether a message of this type answers a request, with success or an error (RFC 8489 section 5).
 pub(crate) fn is_response(kind: u16) -> bool {
     kind & 0x0100 != 0
-}
-
-/// An ICE check.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Check {
-    pub(crate) id: TransactionId,
-    /// Whether it has USE-CANDIDATE.
-    pub(crate) nominates: bool,
 }
 
 /// Parses an ICE check. Binding requests to a STUN server have no USERNAME.

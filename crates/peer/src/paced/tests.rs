@@ -199,7 +199,8 @@ fn only_checks_of_unanswered_pairs_are_limited() {
     rig.receive(peer(), &answer(false));
     assert!(rig.leave(peer(), &check()) < FEW, "it knows no password");
     rig.receive(peer(), &answer(true));
-    assert_eq!(rig.leave(peer(), &check()), MANY);
+    rig.receive(peer(), &their_check(PASSWORD));
+    assert_eq!(rig.leave(peer(), &nomination()), MANY);
 }
 
 #[test]
@@ -249,7 +250,8 @@ fn checks_through_a_relay_are_limited_too() {
     assert!(rig.leave(relay(), &in_channel(&check())) < FEW, "the same pair");
     assert_eq!(rig.leave(relay(), &in_channel(&[128, 96, 0, 1])), MANY);
     rig.receive(relay(), &indication(METHOD_DATA, &answer(true)));
-    assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
+    rig.receive(relay(), &indication(METHOD_DATA, &their_check(PASSWORD)));
+    assert_eq!(rig.leave(relay(), &in_channel(&nomination())), MANY);
     assert!(rig.leave(peer(), &check()) < FEW, "directly it is another pair");
 }
 
@@ -259,8 +261,10 @@ fn an_answer_in_channel_data_lifts_the_limit() {
     let kind = MessageType::new(METHOD_CHANNEL_BIND, CLASS_REQUEST);
     rig.send(relay(), &message(&[id(), Box::new(kind), Box::new(ChannelNumber(0x4001)), about(peer())]), None);
     assert!(rig.leave(relay(), &in_channel(&check())) < FEW);
+    rig.receive(relay(), &in_channel(&their_check(PASSWORD)));
+    assert!(rig.leave(relay(), &in_channel(&nomination())) < FEW);
     rig.receive(relay(), &in_channel(&answer(true)));
-    assert_eq!(rig.leave(relay(), &in_channel(&check())), MANY);
+    assert_eq!(rig.leave(relay(), &in_channel(&nomination())), MANY);
 }
 
 #[test]
