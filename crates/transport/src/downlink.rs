@@ -37,6 +37,10 @@ const RATE_INTERVALS: usize = 10;
 const TRIAL_SHARE: f64 = 0.7;
 /// Within this time, the queue has to become shorter than half.
 const TRIAL_TIME: Duration = Duration::from_secs(4);
+/// The messages with the limits may be lost. While more arrives than this multiple of the limit, the senders do not follow
+/// it, and a trial takes longer.
+const FOLLOWED: f64 = 1.15;
+const LONGEST_TRIAL: Duration = Duration::from_secs(12);
 /// The limit after a successful trial, as a share of what arrived before it.
 const LIMIT_SHARE: f64 = 0.85;
 /// There is no other trial for this time after one that was in vain.
@@ -164,6 +168,12 @@ impl<K: Copy + Eq> Downlink<K> {
             open @ State::Open { .. } => open,
             State::Trial { queue: before, rate, .. } if queue < before / 2 || self.has_drained_unseen(before) => {
                 State::Limited { limit: rate * LIMIT_SHARE, since: now }
+            }
+            // More arrives than was asked for, so this says nothing about others.
+            State::Trial { since, rate: before, .. }
+                if rate > FOLLOWED * TRIAL_SHARE * before && passed(since) < LONGEST_TRIAL =>
+            {
+                self.state
             }
             State::Trial { since, .. } if passed(since) >= TRIAL_TIME => {
                 State::Open { retry_at: Some(now + RETRY_INTERVAL) }

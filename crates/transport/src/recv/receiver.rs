@@ -27,6 +27,9 @@ const RTT_RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(5)..
 
 /// Interval between messages about a limit, which expires at the sender.
 const LIMIT_INTERVAL: Duration = Duration::from_secs(1);
+/// A lower limit is sent more often for some time.
+const URGENT_INTERVAL: Duration = Duration::from_millis(200);
+const URGENT: Duration = Duration::from_secs(2);
 /// Ends a limit, bit/s.
 const UNLIMITED: u64 = 1 << 30;
 
@@ -87,6 +90,8 @@ struct Limit {
     bitrate: Option<u64>,
     /// When to send it next. `None` if there is nothing to send.
     due: Option<Instant>,
+    /// Until when it is sent often.
+    urgent_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -247,7 +252,8 @@ impl Receiver {
         flow
     }
 
-    /// Limits what the far side sends, in bit/s, or ends the limit. It is sent at once if it has changed, and every second.
+    /// Limits what the far side sends, in bit/s, or ends the limit. It is sent at once if it has changed, and every second;
+    /// a lower one more often at first, because a full path may lose it.
     pub fn set_limit(&mut self, now: Instant, limit: Option<u64>) {
         let is_new = match (limit, self.limit.bitrate) {
             (Some(new), Some(old)) => new.abs_diff(old) * 20 > old,
@@ -255,7 +261,9 @@ impl Receiver {
             (Some(_), None) | (None, Some(_)) => true,
         };
         if is_new {
-            self.limit = Limit { bitrate: limit, due: Some(now) };
+            let falls = limit.is_some_and(|new| self.limit.bitrate.is_none_or(|old| new < old));
+            let urgent_until = if falls { Some(now + URGENT) } else { None };
+            self.limit = Limit { bitrate: limit, due: Some(now), urgent_until };
         }
         self.send_limit(now);
     }
@@ -266,7 +274,9 @@ impl Receiver {
         }
         let ssrcs = self.streams.iter().map(|stream| stream.negotiated.ssrc).collect();
         push_feedback(&mut self.rtcp, Feedback::Remb { ssrcs, bitrate: self.limit.bitrate.unwrap_or(UNLIMITED) });
-        self.limit.due = self.limit.bitrate.map(|_| now + LIMIT_INTERVAL);
+        let is_urgent = self.limit.urgent_until.is_some_and(|until| now < until);
+        let interval = if is_urgent { URGENT_INTERVAL } else { LIMIT_INTERVAL };
+        self.limit.due = self.limit.bitrate.map(|_| now + interval);
     }
 
     /// Returns the next RTCP message to send.

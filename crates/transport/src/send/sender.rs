@@ -309,11 +309,13 @@ impl Sender {
         }
         let waiting = self.pacer.probing() || self.queued_bytes() > 0 || !self.repairs.is_empty();
         let pace = waiting.then(|| self.pacer.ready_at());
+        let target = self.estimator.target().min(self.limit());
         let retransmit_at = (!self.retransmissions.is_empty())
-            .then(|| self.retransmission_budget.next_at(self.estimator.target()).max(self.pacer.ready_at()));
-        let copy = self.copies.front().map(|copy| {
-            copy.0.max(self.retransmission_budget.next_at(self.estimator.target())).max(self.pacer.ready_at())
-        });
+            .then(|| self.retransmission_budget.next_at(target).max(self.pacer.ready_at()));
+        let copy = self
+            .copies
+            .front()
+            .map(|copy| copy.0.max(self.retransmission_budget.next_at(target)).max(self.pacer.ready_at()));
         let probe = if self.can_probe() { self.estimator.next_probe_at() } else { None };
         let silence = self.history.unacknowledged_since().and_then(|since| self.estimator.feedback_timeout_at(since));
         let video = pace.into_iter().chain(retransmit_at).chain(copy).chain(probe).min();
@@ -403,7 +405,8 @@ impl Sender {
 
     fn advance(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        let target = self.estimator.target();
+        // The far side's limit concerns all packets.
+        let target = self.estimator.target().min(self.limit());
         let estimate = self.estimator.estimate();
         let congested = self.estimator.congested()
             || self.estimator.is_loss_limited()

@@ -64,19 +64,21 @@ fn a_table_holds_its_own_beside_tcp() {
 }
 
 /// Both directions are full from the first packet on, so that nobody ever sees an empty path. Estimates cannot rest on
-/// delay then.
+/// delay then. What this client sends is in its own hands. What it receives also depends on five strangers.
 #[test]
-fn an_uplink_that_is_full_from_the_beginning_recovers() {
+fn an_access_line_that_is_full_from_the_beginning_recovers() {
     let plan = Plan { desired: 800_000, floor: 40_000, report_interval: Duration::from_millis(100), ..Plan::default() };
     let path = Path { rate: Some(500_000), queue: Duration::from_millis(200), ..back() };
     let plans = [vec![plan.clone(); 5], vec![Plan { backward: true, ..plan }; 5]].concat();
-    for seed in 1..7 {
+    for seed in 1..11 {
         let mut world = World::new(path.clone(), path.clone(), &plans, seed);
         world.coordinate_both();
         world.run_until(60.0);
-        // What this client sends is in its own hands. What it receives also depends on five strangers.
-        world.flows.drain(..5);
+        let sent = world.flows.split_off(5);
         let (lost, queue) = sound(&world, 20.0, 60.0);
-        assert!(lost < 0.02 && queue < Duration::from_millis(130), "{seed}: {lost} {queue:?}");
+        assert!(lost < 0.03 && queue < Duration::from_millis(180), "{seed}, received: {lost} {queue:?}");
+        world.flows = sent;
+        let (lost, queue) = sound(&world, 20.0, 60.0);
+        assert!(lost < 0.02 && queue < Duration::from_millis(130), "{seed}, sent: {lost} {queue:?}");
     }
 }
