@@ -20,6 +20,15 @@ const LOSSY_QUEUES: [(Duration, f64); 3] =
 /// [`VISIBLE_QUEUE`], it succeeds when fewer packets than this share are lost.
 const VISIBLE_QUEUE: Duration = Duration::from_millis(60);
 const LOW_LOSS: f64 = 0.05;
+/// At first the total is limited to this, because several senders who know nothing of each other would fill a narrow downlink
+/// before anybody has seen it empty. It grows by this factor in each interval without congestion: to ten times in 1.7 s.
+const FIRST_TOTAL: f64 = 500_000.0;
+const FIRST_GROWTH_FACTOR: f64 = 1.15;
+/// A larger limit restricts nobody, and ends.
+const LARGEST_FIRST_TOTAL: f64 = 8_000_000.0;
+/// Fewer senders begin without a limit. If there are not more after this time, further ones are newcomers to a call.
+const FEW_SENDERS: usize = 2;
+const ARRIVAL_TIME: Duration = Duration::from_secs(2);
 /// Congestion lasts this long before a limit is set. The senders themselves drain a shorter queue.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// Where losses have proved that the downlink is narrow, a queue of this length, for this time, is too much. The limit does not
@@ -77,13 +86,22 @@ pub struct DownlinkFlow {
 }
 
 /// ```text
-///        long queue           queue shorter              long queue
-///  Open -----------> Trial ---------------> Limited ----------------> Trial
-///   ^   not shorter    |                       |
-///   +------------------+-----------------------+ restricts nobody
+///                    long queue
+///  Beginning -----------------------+
+///   | large, or few senders         v
+///   |     long queue           queue shorter              long queue
+///   +-> Open -----------> Trial ---------------> Limited ----------------> Trial
+///        ^   not shorter    |                       |
+///        +------------------+-----------------------+ restricts nobody
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
+    /// Nobody knows yet how wide the downlink is.
+    Beginning {
+        limit: f64,
+        /// When the first sender was there.
+        since: Option<Instant>,
+    },
     Open {
         /// No trial before this time.
         retry_at: Option<Instant>,
@@ -117,7 +135,7 @@ pub struct Downlink<K> {
 impl<K> Default for Downlink<K> {
     fn default() -> Self {
         Downlink {
-            state: State::Open { retry_at: None },
+            state: State::Beginning { limit: FIRST_TOTAL, since: None },
             congested_since: None,
             hold: FIRST_HOLD,
             proved: 0.0,
@@ -139,6 +157,10 @@ impl<K: Copy + Eq> Downlink<K> {
         if !self.is_due(now) {
             return None;
         }
+        if flows.is_empty() {
+            // The next call may be in another network.
+            *self = Downlink::default();
+        }
         self.history.push_back((now, flows.to_vec()));
         if self.history.len() > RATE_INTERVALS + 1 {
             self.history.pop_front();
@@ -147,7 +169,7 @@ impl<K: Copy + Eq> Downlink<K> {
         let is_congested = self.is_congested(now, queue);
         let since = *self.congested_since.get_or_insert(now);
         self.congested_since = is_congested.then_some(since);
-        let patience = if let State::Limited { .. } = self.state { GROWN_PATIENCE } else { PATIENCE };
+        let patience = if self.expects_congestion() { GROWN_PATIENCE } else { PATIENCE };
         let lasts = is_congested && now.saturating_duration_since(since) >= patience;
         self.state = self.next(now, rate, queue, lasts);
         let limits = self.total().map(|total| split(total as u64, flows.len()));
@@ -161,6 +183,17 @@ impl<K: Copy + Eq> Downlink<K> {
         }
         let trial = State::Trial { since: now, queue, rate: rate.max(LEAST_SHARE * self.proved) };
         match self.state {
+            State::Beginning { .. } if is_congested => trial,
+            State::Beginning { limit, since } => {
+                let (senders, since) = (self.senders(), since.or((self.senders() > 0).then_some(now)));
+                let are_few = senders <= FEW_SENDERS && since.is_some_and(|since| passed(since) >= ARRIVAL_TIME);
+                let grows = senders > FEW_SENDERS && self.congested_since.is_none() && rate > 0.0;
+                match limit >= LARGEST_FIRST_TOTAL || are_few {
+                    true => State::Open { retry_at: None },
+                    false if grows => State::Beginning { limit: limit * FIRST_GROWTH_FACTOR, since },
+                    false => State::Beginning { limit, since },
+                }
+            }
             State::Open { retry_at } if is_congested && retry_at.is_none_or(|at| now >= at) => {
                 (self.hold, self.too_much) = (FIRST_HOLD, None);
                 trial
@@ -201,12 +234,22 @@ impl<K: Copy + Eq> Downlink<K> {
     }
 
     fn is_congested(&self, now: Instant, queue: Duration) -> bool {
-        let long = match self.state {
-            State::Limited { since, .. } if now.saturating_duration_since(since) < DRAINING => return false,
-            State::Limited { .. } => GROWN_QUEUE,
-            State::Open { .. } | State::Trial { .. } => LONG_QUEUE,
-        };
+        if let State::Limited { since, .. } = self.state
+            && now.saturating_duration_since(since) < DRAINING
+        {
+            return false;
+        }
+        let long = if self.expects_congestion() { GROWN_QUEUE } else { LONG_QUEUE };
         queue >= long || self.overflows(queue)
+    }
+
+    /// Whether a short queue is enough, because a limit is being raised.
+    fn expects_congestion(&self) -> bool {
+        match self.state {
+            State::Beginning { .. } => self.senders() > FEW_SENDERS,
+            State::Limited { .. } => true,
+            State::Open { .. } | State::Trial { .. } => false,
+        }
     }
 
     /// Whether most senders lose so many packets that a queue of this length is probably full.
@@ -224,9 +267,15 @@ impl<K: Copy + Eq> Downlink<K> {
     fn total(&self) -> Option<f64> {
         match self.state {
             State::Open { .. } => None,
+            State::Beginning { limit, .. } => Some(limit).filter(|_| self.senders() > FEW_SENDERS),
             State::Trial { rate, .. } => Some(rate * TRIAL_SHARE),
             State::Limited { limit, .. } => Some(limit),
         }
+    }
+
+    /// How many senders there are.
+    fn senders(&self) -> usize {
+        self.history.back().map_or(0, |(_, flows)| flows.len())
     }
 
     /// What arrives from those that are still there, bit/s.
@@ -293,7 +342,8 @@ mod tests {
     }
 
     fn limits_with_loss(queues: &[Option<u64>], tenths: u64) -> bool {
-        let (mut downlink, start) = (Downlink::default(), Instant::now());
+        let start = Instant::now();
+        let mut downlink = Downlink { state: State::Open { retry_at: None }, ..Downlink::default() };
         (0..30_u64).any(|n| {
             let flow = |queue: &Option<u64>| DownlinkFlow {
                 bytes: n * 5_000,
@@ -326,6 +376,38 @@ mod tests {
         assert!(!limits(&[Some(200), None, None]), "the others are silent");
         assert!(!limits(&[Some(200), Some(0)]));
         assert!(!limits(&[Some(200), Some(200), Some(0), Some(0)]));
+    }
+
+    /// The limits of all together for these senders, which have no queue, in each interval; 0 for none.
+    fn limits_at_first(senders: usize, intervals: u32) -> Vec<u64> {
+        let (mut downlink, start) = (Downlink::default(), Instant::now());
+        let limits = (0..intervals).filter_map(|n| {
+            let flow =
+                DownlinkFlow { bytes: u64::from(n) * 1_000, queue: Some(Duration::ZERO), ..DownlinkFlow::default() };
+            downlink.coordinate(start + INTERVAL * n, &vec![flow; senders].into_iter().enumerate().collect::<Vec<_>>())
+        });
+        limits.map(|limits| limits.into_iter().flatten().sum()).collect()
+    }
+
+    #[test]
+    fn several_senders_begin_with_a_limit_that_grows_and_ends() {
+        let limits = limits_at_first(5, 40);
+        assert!(limits[0] <= 500_000 && limits[10] > 1_000_000 && limits[15] > 2_500_000, "{limits:?}");
+        assert!(limits.is_sorted_by(|before, after| before <= after || *after == 0), "{limits:?}");
+        assert_eq!(limits[25..], [0; 15]);
+        assert_eq!(limits_at_first(2, 40), [0; 40]);
+    }
+
+    #[test]
+    fn newcomers_to_a_call_are_not_limited_and_a_new_call_begins_again() {
+        let (mut downlink, start) = (Downlink::default(), Instant::now());
+        let mut limited = |n: u32, senders: usize| {
+            let flows: Vec<_> = (0..senders).map(|key| (key, DownlinkFlow::default())).collect();
+            downlink.coordinate(start + INTERVAL * n, &flows).is_some_and(|limits| limits.iter().any(Option::is_some))
+        };
+        assert!((0..30).all(|n| !limited(n, 2)));
+        assert!((30..40).all(|n| !limited(n, 5)));
+        assert!(!limited(40, 0) && limited(41, 5));
     }
 
     proptest! {

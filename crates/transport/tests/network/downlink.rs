@@ -50,6 +50,18 @@ fn sound_is_whole_on_a_downlink_that_is_too_narrow_for_everybodys_video() {
 }
 
 #[test]
+fn a_wide_downlink_is_used_after_three_seconds() {
+    for seed in 1..4 {
+        let mut world = world(Path { rate: Some(20_000_000), ..delayed(20) }, seed);
+        world.run_until(10.0);
+        for flow in &world.flows {
+            let rate = flow.goodput(3.0, 10.0);
+            assert!(rate > 700_000.0, "seed {seed}: {rate}");
+        }
+    }
+}
+
+#[test]
 fn the_limits_end_when_the_downlink_becomes_wide() {
     let mut world = world(narrow(), 1);
     let wide = Path { rate: Some(20_000_000), ..delayed(20) };
