@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_to_a_call_are_not_limited_and_a_new_call_begins_again() {
+    fn newcomers_to_a_call_are_not_limited_and_the_next_call_is() {
         let (mut downlink, start) = (Downlink::default(), Instant::now());
         let mut limited = |n: u32, senders: usize| {
             let flows: Vec<_> = (0..senders).map(|key| (key, DownlinkFlow::default())).collect();
