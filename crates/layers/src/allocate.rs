@@ -10,8 +10,9 @@
 //!    limited by the slowest of its receivers' paths.
 
 use crate::fill::fill;
-use crate::plan::{Plan, Tile};
-use crate::{Allocation, Assigned, Layer, Path, SourceId, Temporal, Wanted};
+use crate::plan::{Plan, Tile, ladders};
+use crate::{Allocation, Assigned, Encoding, Layer, Path, SourceId, Temporal, Wanted};
+use std::collections::BTreeMap;
 
 /// Assigns layers and rates to receivers. `uplink` is in bit/s, without the audio, and is shared by all paths.
 ///
@@ -20,14 +21,31 @@ use crate::{Allocation, Assigned, Layer, Path, SourceId, Temporal, Wanted};
 /// listed twice, its smaller estimate counts. The total over the uplink and over each path stays within its limit,
 /// and each layer's rate within the range of its encoding in the [`ladder`](crate::ladder()).
 pub fn allocate(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Allocation {
-    let mut plan = Plan::new(paths, uplink, wanted);
-    plan.give_smallest();
-    plan.step_up();
-    while plan.step_down_the_slowest() {}
-    plan.into_allocation()
+    Plan::new(paths, uplink, wanted, ladders(wanted)).decided()
+}
+
+/// As [`allocate()`], for sources that are encoded already, so that each encoding has the rate that it has: its `floor`. The
+/// smallest encoding of each source is first, and no rate is less than the one before it. A source that is not listed, or has
+/// no encodings, is not sent.
+pub fn allocate_encodings(
+    paths: &[Path],
+    uplink: u64,
+    wanted: &[Wanted],
+    encodings: &BTreeMap<SourceId, Vec<Encoding>>,
+) -> Allocation {
+    let wanted: Vec<Wanted> =
+        wanted.iter().filter(|w| encodings.get(&w.source).is_some_and(|all| !all.is_empty())).copied().collect();
+    Plan::new(paths, uplink, &wanted, encodings.clone()).decided()
 }
 
 impl Plan {
+    fn decided(mut self) -> Allocation {
+        self.give_smallest();
+        self.step_up();
+        while self.step_down_the_slowest() {}
+        self.into_allocation()
+    }
+
     fn give_smallest(&mut self) {
         for i in 0..self.tiles.len() {
             let floor = self.encoding(self.tiles[i].source, 0).floor;
@@ -78,7 +96,8 @@ impl Plan {
             };
             if most >= 2 * room(slowest) {
                 let slowest = *slowest;
-                let freed = self.encoding(source, layer).floor - self.encoding(source, layer - 1).floor;
+                let below = self.encoding(source, layer - 1).floor;
+                let freed = self.encoding(source, layer).floor.saturating_sub(below);
                 self.refund(self.tiles[slowest].path, freed);
                 self.tiles[slowest].given = Some((layer - 1, Temporal::All));
                 return true;
@@ -222,6 +241,31 @@ mod tests {
             },
         );
         (paths, prop_oneof![0u64..12_000_000, Just(u64::MAX)], prop::collection::vec(wanted, 0..20))
+    }
+
+    #[test]
+    fn encodings_that_exist_are_chosen_by_their_own_rates() {
+        let measured = |rates: &[u64]| -> Vec<Encoding> {
+            let encoding = |(n, rate): (usize, &u64)| Encoding { height: 180 << n, floor: *rate, ceiling: *rate };
+            rates.iter().enumerate().map(encoding).collect()
+        };
+        let wants = |source| Wanted {
+            path: PathId(1),
+            source,
+            content: Content::Camera,
+            capture_height: 720,
+            tile_height: 720,
+            priority: 0,
+        };
+        let wanted = [wants(CAMERA), wants(SCREEN), wants(SourceId(3)), wants(SourceId(4))];
+        let all = [(CAMERA, &[100_000, 300_000, 900_000][..]), (SCREEN, &[100_000, 2_000_000]), (SourceId(3), &[])];
+        let encodings: BTreeMap<SourceId, Vec<Encoding>> = all.map(|(id, rates)| (id, measured(rates))).into();
+        let plan = allocate_encodings(&[path(1, 1_100_000)], u64::MAX, &wanted, &encodings);
+        let sent = |source| plan.sent(PathId(1), source);
+        assert_eq!(sent(CAMERA), Some((2, Temporal::All)));
+        assert_eq!(sent(SCREEN), Some((0, Temporal::All)));
+        assert_eq!((sent(SourceId(3)), sent(SourceId(4))), (None, None), "nothing of it is encoded");
+        assert_eq!(plan.path_total(PathId(1)), 1_000_000);
     }
 
     proptest! {

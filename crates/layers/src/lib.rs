@@ -2,14 +2,15 @@
 //!
 //! In a mesh each client acts as a small SFU. It encodes every source in a few layers, each once, and each receiver
 //! gets the layer that suits its tile and its path. All layers leave through the same uplink, whose estimate several
-//! paths share. [`allocate()`] decides everything in one step. An SFU can use the same function.
+//! paths share. [`allocate()`] decides everything in one step. In an SFU, whose sources are encoded
+//! already, [`allocate_encodings()`] does the same for each receiver.
 
 mod allocate;
 mod fill;
 mod ladder;
 mod plan;
 
-pub use allocate::allocate;
+pub use allocate::{allocate, allocate_encodings};
 pub use ladder::{Encoding, ladder};
 
 /// Identifies a receiver and the path to it.

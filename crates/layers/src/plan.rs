@@ -26,11 +26,12 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(paths: &[Path], uplink: u64, wanted: &[Wanted]) -> Self {
-        let mut ladders = BTreeMap::new();
-        for (source, (content, height)) in sources(wanted) {
-            ladders.insert(source, ladder(content, height));
-        }
+    pub(crate) fn new(
+        paths: &[Path],
+        uplink: u64,
+        wanted: &[Wanted],
+        ladders: BTreeMap<SourceId, Vec<Encoding>>,
+    ) -> Self {
         let mut left = BTreeMap::new();
         for path in paths {
             left.entry(path.id).and_modify(|a: &mut u64| *a = path.available.min(*a)).or_insert(path.available);
@@ -69,6 +70,11 @@ impl Plan {
             self.uplink += cost;
         }
     }
+}
+
+/// The ladder of each source.
+pub(crate) fn ladders(wanted: &[Wanted]) -> BTreeMap<SourceId, Vec<Encoding>> {
+    sources(wanted).into_iter().map(|(source, (content, height))| (source, ladder(content, height))).collect()
 }
 
 /// The smallest layer that covers a tile.
