@@ -43,6 +43,7 @@ const PLACES: &[Place] = &[
     place("signaling", Kind::Pure, &[]),
     place("rooms", Kind::Pure, &["signaling"]),
     place("layers", Kind::Pure, &[]),
+    place("sfu", Kind::Pure, &["layers"]),
     place("relay", Kind::Pure, &[]),
     place("media", Kind::Pure, &[]),
     // Only for the types of encoded frames.
@@ -71,7 +72,7 @@ const PLACES: &[Place] = &[
             "signaling",
         ],
     ),
-    place("server", Kind::Driver, &["rooms", "relay", "layers", "signaling"]),
+    place("server", Kind::Driver, &["rooms", "relay", "layers", "sfu", "signaling"]),
     place("doctor", Kind::Driver, &["outbound", "relay", "signaling"]),
     // It measures what the app does, so it uses nothing behind the engine.
     place("cli", Kind::Driver, &["doctor", "engine"]),
@@ -101,6 +102,8 @@ const OWNED: &[(&str, &str)] = &[
     ("opusic-sys", "codecs"),
     ("sonora", "codecs"),
     ("turbojpeg", "codecs"),
+    ("str0m", "sfu"),
+    ("dimpl", "sfu"),
     ("stun-types", "relay"),
     ("turn-types", "relay"),
     ("quinn-udp", "server"),
