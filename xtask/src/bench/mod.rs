@@ -11,6 +11,7 @@ mod echo;
 mod ends;
 mod figures;
 mod files;
+mod forward;
 mod group;
 mod material;
 mod network;
@@ -45,6 +46,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "call", about: call::ABOUT, run: call::run },
     Bench { name: "echo", about: echo::ABOUT, run: echo::run },
     Bench { name: "files", about: files::ABOUT, run: files::run },
+    Bench { name: "forward", about: forward::ABOUT, run: forward::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
     Bench { name: "table", about: group::ABOUT, run: group::run },
