@@ -46,9 +46,9 @@ pub const MAX_GAPS: usize = 64;
 /// Packets that may be missing at once. A larger step counts as a new stream, which begins with a keyframe.
 pub const MAX_GAP: u64 = 400;
 
-/// Packets of one picture to one person that are kept for retransmission. The payload of a packet is shared by all receivers,
-/// so this costs about 0.5 MB for each, and the payloads at most [`MAX_PAYLOAD_BYTES`] each. Older packets are not
-/// retransmitted.
+/// Packets of one picture to one person that are kept for retransmission, for three seconds at most. Older ones are not
+/// retransmitted. All receivers share the payload of a packet, of [`MAX_PAYLOAD_BYTES`] at most; each has only its header,
+/// about 0.4 KB.
 pub const HISTORY_PACKETS: usize = 512;
 /// Bytes that may wait for one receiver's pacer in one picture. Beyond that, the picture is interrupted until the next keyframe.
 pub const MAX_QUEUED_BYTES: usize = 256 * 1_024;
