@@ -12,6 +12,10 @@ use crate::receiver::Receiver;
 /// An encoding larger than the present one must fit with this reserve, in tenths of its rate.
 const RESERVE: u64 = 1;
 
+/// Least rate up to which a downlink is probed, in bit/s: enough to notice that there is room for an encoding that is not sent
+/// yet. Probes are short, so this costs little.
+const LEAST_DESIRED: u64 = 1_000_000;
+
 /// What was chosen for a receiver.
 #[derive(Debug)]
 pub(crate) struct Selection {
@@ -68,7 +72,7 @@ pub(crate) fn select<'a>(
         Some((*indices.get(&place)?.get(usize::from(index))?, temporal))
     };
     let targets = (0..receiver.video.len()).map(target).collect();
-    Selection { targets, desired: desired / 2 * 3 }
+    Selection { targets, desired: desired.saturating_mul(2).max(LEAST_DESIRED) }
 }
 
 /// An encoding with what it must fit.
