@@ -480,6 +480,7 @@ impl Call {
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
             | ServerMessage::Board(_)
+            | ServerMessage::Account(_)
             | ServerMessage::Pong { .. }
             | ServerMessage::Ack => {}
         }

@@ -97,6 +97,11 @@ pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
         | ErrorCode::TooManyTables
         | ErrorCode::NotHost
         | ErrorCode::NotSaved
+        | ErrorCode::SignInExpired
+        | ErrorCode::DeviceTaken
+        | ErrorCode::DeviceRemoved
+        | ErrorCode::TooManyDevices
+        | ErrorCode::NoSuchDevice
         | ErrorCode::Muted
         | ErrorCode::ServerStopping
         | ErrorCode::Internal => false,

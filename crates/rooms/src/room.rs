@@ -15,12 +15,21 @@ use crate::room_view::RoomView;
 /// The person who owns a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
-    /// Device key, base64url without padding, which identifies the person.
+    /// Key that identifies the person, base64url without padding: that of their device, or of their account.
     pub key: String,
     /// Display name.
     pub name: String,
     /// Whether they are a member of the community.
     pub member: bool,
+    /// Key of the device, if it is not `key`. An account may have several devices.
+    pub device: Option<String>,
+}
+
+impl Person {
+    /// Key of the device, which has proved it and signs its descriptions with it.
+    pub fn device_key(&self) -> &str {
+        self.device.as_deref().unwrap_or(&self.key)
+    }
 }
 
 /// What a client tells the others with its `join`.
@@ -134,8 +143,8 @@ impl Room {
         }
     }
 
-    /// Takes one of at most `max` seats. Returns the sessions whose seats it replaced: a device has one seat in a
-    /// room, so joining in another session gives up the older seat.
+    /// Takes one of at most `max` seats. Returns the sessions whose seats it replaced: a person has one seat in a
+    /// room, so joining in another session, also on another device, gives up the older seat.
     ///
     /// # Errors
     /// [`ErrorCode::RoomFull`] if others have all the seats.
@@ -424,7 +433,12 @@ impl Room {
     /// Returns the keys of everybody in the room if anybody joined or left since the last call.
     pub fn take_seats_changed(&mut self) -> Option<BTreeSet<String>> {
         let changed = std::mem::take(&mut self.seats_changed);
-        changed.then(|| self.seats.iter().map(|seat| seat.person.key.clone()).collect())
+        changed.then(|| self.people())
+    }
+
+    /// The keys of everybody who has a seat.
+    pub fn people(&self) -> BTreeSet<String> {
+        self.seats.iter().map(|seat| seat.person.key.clone()).collect()
     }
 
     fn tell_lobby(&mut self) {
@@ -435,7 +449,10 @@ impl Room {
             return;
         }
         let session = session.clone();
-        let knocker = |w: &Waiter| Knocker { id: w.id.clone(), name: w.person.name.clone(), key: w.person.key.clone() };
+        let knocker = |w: &Waiter| {
+            let key = w.person.device_key().to_owned();
+            Knocker { id: w.id.clone(), name: w.person.name.clone(), key }
+        };
         let knocking = self.lobby.iter().map(knocker).collect();
         self.outputs.push_back((session, ServerMessage::Room(RoomNews::Lobby { knocking })));
     }
@@ -528,7 +545,7 @@ impl Seat {
         Participant {
             id: self.id.clone(),
             name: self.person.name.clone(),
-            key: self.person.key.clone(),
+            key: self.person.device_key().to_owned(),
             nonce: self.arrival.nonce.clone(),
             media: self.arrival.media,
             hand: self.hand,

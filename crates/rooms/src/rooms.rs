@@ -36,6 +36,8 @@ pub enum Output {
         /// The message.
         message: ServerMessage,
     },
+    /// Somebody is being erased, with the changes that follow. Their key.
+    Forgotten(String),
     /// Store these changes, all or nothing. Deliver later [`Output::Kept`] and [`Output::Publish`] only after they
     /// are stored.
     Write(Vec<Change>),
@@ -194,7 +196,7 @@ impl Rooms {
     /// # Errors
     /// [`ErrorCode::CannotResume`] if the session does not exist or belongs to another device.
     pub fn resume(&mut self, session: &SessionId, key: &str) -> Result<(), ErrorCode> {
-        let found = self.sessions.get_mut(session).filter(|found| found.person.key == key);
+        let found = self.sessions.get_mut(session).filter(|found| found.person.device_key() == key);
         found.ok_or(ErrorCode::CannotResume)?.connection = ClientConnection::Live;
         self.in_room(session, |room| room.set_connected(session, true));
         Ok(())
@@ -353,6 +355,8 @@ impl Rooms {
                 Ok(())
             }
             ClientMessage::Room(request) => Ok(self.room_request(session, request)?),
+            // The server owns the accounts, and answers before.
+            ClientMessage::Account(_) => Err(ErrorCode::UnexpectedMessage.into()),
             ClientMessage::Ping { nonce } => {
                 self.outputs.push_back(Output::Send { to: session.clone(), message: ServerMessage::Pong { nonce } });
                 Ok(())
@@ -562,6 +566,11 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::Removed => "the host has removed you",
         ErrorCode::Muted => "the host asks you to mute",
         ErrorCode::NotSaved => "the change could not be stored",
+        ErrorCode::SignInExpired => "the sign-in is over or was used",
+        ErrorCode::DeviceTaken => "the device belongs to another account",
+        ErrorCode::DeviceRemoved => "the device was removed from its account",
+        ErrorCode::TooManyDevices => "the account has too many devices",
+        ErrorCode::NoSuchDevice => "the account has no such device",
         ErrorCode::Unknown => "unknown",
     }
 }

@@ -160,7 +160,7 @@ impl World {
 
     fn open(&mut self, device: u8) {
         let session = SessionId(format!("s{}", self.devices.len()));
-        let person = Person { key: format!("k{device}"), name: "x".into(), member: true };
+        let person = Person { key: format!("k{device}"), name: "x".into(), member: true, device: None };
         let room_left = self.sessions.len() < SESSIONS;
         let opened = self.rooms.open(self.now, session.clone(), person).is_ok();
         assert_eq!(opened, room_left);
@@ -197,7 +197,7 @@ impl World {
     fn deliver(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
-                Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {}
+                Output::Write(_) | Output::Forgotten(_) | Output::Kept { .. } | Output::Publish { .. } => {}
                 Output::Send { to, message } => {
                     self.received.get_mut(&to).expect("only to live sessions").apply(&message);
                 }

@@ -26,7 +26,7 @@ impl Server {
 
     fn open(&mut self, name: &str, member: bool) -> SessionId {
         let session = SessionId(format!("session of {name}"));
-        let person = Person { key: format!("key of {name}"), name: name.into(), member };
+        let person = Person { key: format!("key of {name}"), name: name.into(), member, device: None };
         self.rooms.open(Instant::now(), session.clone(), person).expect("works");
         self.drain();
         session
@@ -85,7 +85,7 @@ fn to(outputs: &[Output], session: &SessionId) -> Vec<ServerMessage> {
                 said.push(serde_json::from_str(text).expect("works"))
             }
             Output::Send { .. } | Output::Kept { .. } | Output::Publish { .. } | Output::Write(_) => {}
-            Output::End { .. } => {}
+            Output::End { .. } | Output::Forgotten(_) => {}
         }
     }
     said

@@ -49,7 +49,7 @@ impl FullServer {
 
     fn open(&mut self, n: usize) -> SessionId {
         let id = SessionId(format!("{n:043}"));
-        let person = Person { key: format!("{n:043}"), name: "\u{1F35C}".repeat(46), member: true };
+        let person = Person { key: format!("{n:043}"), name: "\u{1F35C}".repeat(46), member: true, device: None };
         let ip = std::net::Ipv4Addr::from(0x1400_0000 + n as u32);
         self.rooms.open_from(self.now, id.clone(), person, Source::all(ip.into())).expect("there is room");
         self.queues.insert(id.clone(), (ServerSession::with_pool(self.rooms.pool().clone()), 0));
@@ -67,7 +67,7 @@ impl FullServer {
     fn deliver(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
-                Output::Write(_) => {}
+                Output::Write(_) | Output::Forgotten(_) => {}
                 Output::Send { to, message } | Output::Kept { to, message } => {
                     self.give(&to, |queue| queue.deliver(&message).is_ok());
                 }

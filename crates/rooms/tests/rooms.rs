@@ -29,7 +29,7 @@ impl Server {
 
     fn open_with_key(&mut self, name: &str, key: &str) -> SessionId {
         let session = SessionId(format!("session of {name}"));
-        let person = Person { key: key.into(), name: name.into(), member: true };
+        let person = Person { key: key.into(), name: name.into(), member: true, device: None };
         self.rooms.open(self.now, session.clone(), person).expect("there is room");
         session
     }
@@ -62,9 +62,12 @@ impl Server {
 fn to<'a>(outputs: &'a [Output], session: &SessionId) -> Vec<&'a ServerMessage> {
     let sent = |output: &'a Output| match output {
         Output::Send { to, message } if to == session => Some(message),
-        Output::Send { .. } | Output::End { .. } | Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {
-            None
-        }
+        Output::Send { .. }
+        | Output::End { .. }
+        | Output::Write(_)
+        | Output::Forgotten(_)
+        | Output::Kept { .. }
+        | Output::Publish { .. } => None,
     };
     outputs.iter().filter_map(sent).collect()
 }
@@ -72,9 +75,12 @@ fn to<'a>(outputs: &'a [Output], session: &SessionId) -> Vec<&'a ServerMessage> 
 fn errors(outputs: &[Output]) -> Vec<ErrorCode> {
     let code = |output: &Output| match output {
         Output::Send { message: ServerMessage::Error(error), .. } => Some(error.code),
-        Output::Send { .. } | Output::End { .. } | Output::Write(_) | Output::Kept { .. } | Output::Publish { .. } => {
-            None
-        }
+        Output::Send { .. }
+        | Output::End { .. }
+        | Output::Write(_)
+        | Output::Forgotten(_)
+        | Output::Kept { .. }
+        | Output::Publish { .. } => None,
     };
     outputs.iter().filter_map(code).collect()
 }
@@ -391,7 +397,7 @@ fn an_idle_session_is_not_kept() {
     server.rooms.disconnected(server.now, &bob);
     assert_eq!(server.rooms.resume(&bob, "bob"), Ok(()), "a member with a subscription");
     let eve = SessionId("eve".into());
-    let stranger = Person { key: "eve".into(), name: "eve".into(), member: false };
+    let stranger = Person { key: "eve".into(), name: "eve".into(), member: false, device: None };
     server.rooms.open(server.now, eve.clone(), stranger).unwrap();
     server.say(&eve, ClientMessage::Leave);
     server.rooms.disconnected(server.now, &eve);
@@ -402,7 +408,7 @@ fn an_idle_session_is_not_kept() {
 fn guests_may_use_half_of_the_sessions_and_rooms() {
     let mut server = Server::new(Limits { sessions: 10, ..Limits::default() });
     let mut open = |n: usize, member| {
-        let person = Person { key: format!("key {n}"), name: "x".into(), member };
+        let person = Person { key: format!("key {n}"), name: "x".into(), member, device: None };
         server.rooms.open(server.now, SessionId(format!("session {n}")), person).is_ok()
     };
     assert_eq!((0..20).filter(|n| open(*n, false)).count(), 5);
@@ -416,7 +422,7 @@ fn sessions_per_person_and_source_are_limited_and_freed() {
     let mut rooms = Rooms::new(limits, board());
     let now = Instant::now();
     let open = |rooms: &mut Rooms, n: usize, key: &str, ip: &str| {
-        let person = Person { key: key.into(), name: "x".into(), member: true };
+        let person = Person { key: key.into(), name: "x".into(), member: true, device: None };
         rooms.open_from(now, SessionId(format!("s{n}")), person, Source::all(ip.parse().unwrap()))
     };
     assert_eq!((0..10).filter(|n| open(&mut rooms, *n, "one key", "192.0.2.1").is_ok()).count(), 3);
@@ -507,7 +513,7 @@ fn a_client_that_keeps_flooding_is_ended_and_its_seat_freed() {
 fn rooms_and_sessions_are_limited_and_freed() {
     let mut server = Server::new(Limits { rooms: 1, sessions: 2, ..Limits::default() });
     let (ada, bob) = (server.open("ada"), server.open("bob"));
-    let person = || Person { key: "eve".into(), name: "eve".into(), member: true };
+    let person = || Person { key: "eve".into(), name: "eve".into(), member: true, device: None };
     let late = SessionId("late".into());
     assert_eq!(server.rooms.open(server.now, late.clone(), person()), Err(ErrorCode::ServerFull));
     server.join(&ada, "soup");

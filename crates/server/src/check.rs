@@ -1,6 +1,9 @@
 //! Checks that the settings are valid together.
 
-use crate::config::{BuiltinTurn, Config, Turn};
+use signaling::host::is_private;
+use url::Url;
+
+use crate::config::{BuiltinTurn, Config, OpenId, Turn};
 use crate::error::StartError;
 
 /// Longest time for which a server may remember who met whom, in days.
@@ -33,6 +36,9 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
             "public-url must be like wss://lunch.example or ws://192.168.1.5:7077, with nothing after the port",
         )?;
     }
+    if let Some(openid) = &config.openid {
+        check_openid(config, openid, &require)?;
+    }
     match &config.turn {
         Turn::Off => Ok(()),
         Turn::Builtin(builtin) => check_builtin(builtin, &require),
@@ -42,6 +48,38 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
             require(!urls.is_empty() && urls.iter().all(good), "turn-external must be like turn:relay.example:3478")
         }
     }
+}
+
+fn check_openid(
+    config: &Config,
+    openid: &OpenId,
+    require: &impl Fn(bool, &str) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let is_issuer = Url::parse(&openid.issuer).is_ok_and(|issuer| {
+        let is_local = issuer.host().is_some_and(|host| is_private(&host));
+        let is_safe = issuer.scheme() == "https" || issuer.scheme() == "http" && is_local;
+        is_safe && issuer.has_host() && issuer.query().is_none() && issuer.fragment().is_none()
+    });
+    require(
+        is_issuer,
+        "openid-issuer must be like https://accounts.example; http is for this machine and private networks only",
+    )?;
+    require(!openid.client_id.is_empty(), "openid-client-id must not be empty")?;
+    require(openid.client_secret.as_deref() != Some(""), "the secret of openid-client-id must not be empty")?;
+    require(
+        openid.member_roles.is_empty() || openid.role_claim.is_some(),
+        "openid-member-roles needs openid-role-claim too, the claim that lists them",
+    )?;
+    require(
+        openid.role_claim.is_none() || !openid.member_roles.is_empty(),
+        "openid-role-claim needs openid-member-roles too, the roles whose people are members",
+    )?;
+    let is_domain = |domain: &String| !domain.is_empty() && !domain.contains(['@', '/', ' ']);
+    require(openid.email_domains.iter().all(is_domain), "openid-email-domains must be like school.example")?;
+    require(
+        config.public_url.is_some() || config.listen.ip().is_loopback(),
+        "openid-issuer needs public-url too, the address to which the issuer sends people back",
+    )
 }
 
 fn check_builtin(

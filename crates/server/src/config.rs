@@ -51,6 +51,9 @@ pub struct Config {
     /// Secret of the community. People who do not prove that they know it need an invite to enter a room, and cannot
     /// see the board. `None`: everybody who can reach the server is a member.
     pub member_secret: Option<String>,
+    /// Where people sign in with an account. `None`: nobody can. With accounts and without a secret, only devices of
+    /// accounts are members.
+    pub openid: Option<OpenId>,
     /// IANA time zone of the community, for weekly lunches.
     pub zone: String,
     /// For how long the server remembers who met whom. Zero: not at all.
@@ -77,6 +80,33 @@ pub struct Config {
     pub silence: Duration,
     /// How long clients wait before they reconnect after the server stops.
     pub retry_after: Duration,
+}
+
+/// An issuer of accounts (OpenID Connect Core 1.0), and who of its people are members.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenId {
+    /// The issuer's identifier, such as `https://accounts.example`, exactly as it writes it itself. Its configuration is
+    /// at `/.well-known/openid-configuration` below it.
+    pub issuer: String,
+    /// The id of this server at the issuer.
+    pub client_id: String,
+    /// The secret of this server at the issuer. `None`: the issuer needs none.
+    pub client_secret: Option<String>,
+    /// Scopes to ask for, besides `openid`.
+    pub scopes: Vec<String>,
+    /// The claim that lists a person's roles; a dot leads into an object, as in `realm_access.roles`.
+    pub role_claim: Option<String>,
+    /// People with one of these roles are members. Empty: everybody with an account.
+    pub member_roles: Vec<String>,
+    /// Only people with a verified e-mail address of one of these domains are members. Empty: any.
+    pub email_domains: Vec<String>,
+}
+
+impl std::fmt::Debug for OpenId {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpenId").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
 }
 
 /// How WebSockets and web pages are encrypted.
@@ -148,6 +178,7 @@ impl Default for Config {
             ui_dir: None,
             secret: None,
             member_secret: None,
+            openid: None,
             zone: "UTC".into(),
             meetings_kept: Duration::from_millis(rooms::board::KEPT_MS),
             credential_lifetime: Duration::from_secs(12 * 3600),

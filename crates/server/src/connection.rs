@@ -21,7 +21,7 @@ use signaling::message::{ClientMessage, ErrorCode, Hello, ServerMessage, VERSION
 use signaling::numbering::body;
 use signaling::parse;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
@@ -61,8 +61,8 @@ pub(crate) const CONNECTION_BYTES: usize =
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) hub: mpsc::Sender<Command>,
-    /// Secret of the community, if it has one.
-    pub(crate) member_secret: Option<Arc<str>>,
+    /// Who is a member.
+    pub(crate) members: Members,
     /// True when the server stops; closed if the server was dropped.
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) hello_timeout: Duration,
@@ -71,6 +71,22 @@ pub(crate) struct Context {
     pub(crate) writing: Budget,
     /// Slots for long unfinished messages.
     pub(crate) slots: Slots,
+}
+
+/// Who is a member of the community.
+#[derive(Debug, Clone)]
+pub(crate) struct Members {
+    /// The community's secret, if it has one.
+    pub(crate) secret: Option<Arc<str>>,
+    /// Whether people can sign in with an account.
+    pub(crate) accounts: bool,
+}
+
+impl Members {
+    /// Whether everybody who can reach the server is a member.
+    pub(crate) fn is_everybody(&self) -> bool {
+        self.secret.is_none() && !self.accounts
+    }
 }
 
 /// Waits until the server stops or is dropped.
@@ -118,7 +134,11 @@ where
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let ending = match greet(&mut socket, &meter, &mut context).await {
         Ok((key, hello, member)) => {
-            if member && context.member_secret.is_some() {
+            let is_proved = match member {
+                true => !context.members.is_everybody(),
+                false => context.members.accounts && is_of_account(key, &context).await,
+            };
+            if is_proved {
                 ticket.prove_member();
                 socket.get_mut().prove_member();
             }
@@ -129,6 +149,12 @@ where
     };
     tracing::debug!(connection = id.0, ?ending, "connection ends");
     let _ = timeout(2 * ENDING, end(socket, ending)).await;
+}
+
+/// Whether a device belongs to an account. The hub decides again about the hello.
+async fn is_of_account(key: PublicKey, context: &Context) -> bool {
+    let (reply, answer) = oneshot::channel();
+    context.hub.send(Command::Recognize { key, reply }).await.is_ok() && answer.await.unwrap_or(false)
 }
 
 /// Registers the connection with the hub and carries its frames until it ends.
@@ -174,7 +200,7 @@ where
                 return Err(Ending::Error(ErrorCode::TooLarge, close::MESSAGE_TOO_BIG));
             }
             match sort(next, meter, &mut control)? {
-                Some(text) => return accept(&text, &nonce, context.member_secret.as_deref()),
+                Some(text) => return accept(&text, &nonce, &context.members),
                 None => continue,
             }
         }
@@ -186,7 +212,7 @@ where
 }
 
 /// Verifies a hello. Returns the key, the hello, and whether the client is a member of the community.
-fn accept(text: &str, nonce: &Nonce, secret: Option<&str>) -> Result<(PublicKey, Hello, bool), Ending> {
+fn accept(text: &str, nonce: &Nonce, members: &Members) -> Result<(PublicKey, Hello, bool), Ending> {
     let message = parse::client_message(text).map_err(|rejected| Ending::error(rejected.code))?.message;
     let ClientMessage::Hello(hello) = message else { return Err(Ending::error(ErrorCode::UnexpectedMessage)) };
     if hello.version != VERSION {
@@ -194,7 +220,8 @@ fn accept(text: &str, nonce: &Nonce, secret: Option<&str>) -> Result<(PublicKey,
     }
     let key = verify(&hello, nonce).map_err(Ending::error)?;
     let proof = hello.member.as_deref().unwrap_or_default();
-    let member = secret.is_none_or(|secret| is_member(proof, secret, nonce, key));
+    let proves = members.secret.as_deref().is_some_and(|secret| is_member(proof, secret, nonce, key));
+    let member = proves || members.is_everybody();
     Ok((key, hello, member))
 }
 

@@ -15,13 +15,13 @@ const KEY_FILE: &str = "certificate-key.pem";
 
 /// The stored secret, or a new one of 256 random bits.
 pub(crate) fn secret(folder: Option<&Path>) -> Result<String, StartError> {
-    let Some(folder) = folder else { return random_secret() };
+    let Some(folder) = folder else { return random_token() };
     let path = folder.join(SECRET_FILE);
     let kept = read(&path)?.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     match kept {
         Some(secret) => Ok(secret),
         None => {
-            let secret = random_secret()?;
+            let secret = random_token()?;
             write_private(&path, &secret)?;
             Ok(secret)
         }
@@ -56,7 +56,8 @@ pub(crate) fn identity(
     Ok(Identity { certificate, key, path })
 }
 
-fn random_secret() -> Result<String, StartError> {
+/// 256 random bits, base64url.
+pub(crate) fn random_token() -> Result<String, StartError> {
     random_bytes().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
 

@@ -1,11 +1,13 @@
-//! The task that owns all rooms and sessions. Connections send it messages, and it never waits for them.
+//! The task that owns all rooms, sessions and accounts. Connections send it messages, and it never waits for them.
+
+mod accounts;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rooms::board::{Board, FeedId, Lunch};
 use rooms::source::Source;
-use rooms::{Limits, Output, Person, Rooms, text};
+use rooms::{Limits, Output, Rooms, text};
 use signaling::backlog::{Cause, Text};
 use signaling::close::{self, close_code};
 use signaling::identity::PublicKey;
@@ -19,6 +21,7 @@ use signaling::server_session::{Place, QueueFull, ServerSession};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
+use crate::accounts::{Accounts, Challenge, Identity, Standing};
 use crate::error::StartError;
 use crate::figures::Figures;
 use crate::ice::{Entrance, IceDirectory, new_session_id};
@@ -55,6 +58,11 @@ pub(crate) enum Command {
     Closed { connection: ConnectionId, quit: bool },
     /// Return the lunches of a calendar feed, and the revision of the board from which they are.
     Feed { id: FeedId, reply: oneshot::Sender<Option<(u64, Vec<Lunch>)>> },
+    /// Somebody has signed in. Return a one-time code with which a device is added to the account; `None` if too many
+    /// wait.
+    SignedIn { identity: Identity, challenge: Option<Challenge>, reply: oneshot::Sender<Option<String>> },
+    /// Return whether a device belongs to an account.
+    Recognize { key: PublicKey, reply: oneshot::Sender<bool> },
     /// Send `bye` to every client and end.
     Stop { retry_after: Duration },
 }
@@ -119,6 +127,9 @@ struct Hub {
     relay: Option<Sessions>,
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
+    accounts: Accounts,
+    /// Sessions to end when everything decided before is on disk. Emptied after each command.
+    endings: Vec<(SessionId, ErrorCode)>,
     keeping: Keeping,
     figures: Figures,
     /// When the boards on screens were last updated.
@@ -132,6 +143,8 @@ struct Hub {
 /// A session's numbering and its connection, if it has one.
 struct Member {
     session: ServerSession,
+    /// Key of the device.
+    key: String,
     line: Option<(ConnectionId, Line)>,
     /// The nonce of the newest ping that has not been answered.
     pong: Option<u64>,
@@ -143,16 +156,19 @@ impl Hub {
         ice: IceDirectory,
         relay: Option<Sessions>,
         board: Board,
-        keeping: Keeping,
+        mut keeping: Keeping,
         figures: Figures,
     ) -> Hub {
         let rooms = Rooms::new(limits.clone(), board);
+        let accounts = keeping.accounts();
         Hub {
             limits,
             ice,
             relay,
             rooms,
             sessions: HashMap::new(),
+            accounts,
+            endings: Vec::new(),
             keeping,
             figures,
             flushed: Instant::now(),
@@ -186,6 +202,12 @@ impl Hub {
                 let lunches = self.rooms.feed(unix_ms(), &id);
                 // The client may have gone.
                 let _ = reply.send(lunches.map(|lunches| (self.rooms.board().revision(), lunches)));
+            }
+            Command::SignedIn { identity, challenge, reply } => {
+                let _ = reply.send(self.signed_in(identity, challenge));
+            }
+            Command::Recognize { key, reply } => {
+                let _ = reply.send(matches!(self.accounts.standing(&key.to_string()), Standing::Of(_)));
             }
             // Unreachable in practice: the loop handles this command before it calls `handle`.
             Command::Stop { retry_after } => self.say_bye(retry_after),
@@ -240,15 +262,19 @@ impl Hub {
         }
         let words = match stored {
             Stored::Written(number) => self.keeping.written(number),
-            Stored::Failed(saved) => match self.keeping.failed(*saved, unix_ms()) {
-                Ok((board, words)) => {
-                    self.rooms.replace_board(board);
-                    words
+            Stored::Failed(saved) => {
+                let (board, accounts) = *saved;
+                self.accounts.restore(accounts);
+                match self.keeping.failed(board, unix_ms()) {
+                    Ok((board, words)) => {
+                        self.rooms.replace_board(board);
+                        words
+                    }
+                    Err(error) => {
+                        return tracing::error!(%error, "the board could not be restored; unsaved changes stay in memory");
+                    }
                 }
-                Err(error) => {
-                    return tracing::error!(%error, "the board could not be restored; unsaved changes stay in memory");
-                }
-            },
+            }
         };
         for word in words {
             self.say(word);
@@ -260,6 +286,7 @@ impl Hub {
         match word {
             Word::To(to, message) => self.deliver(&to, &message),
             Word::ToAll(to, text) => to.iter().for_each(|to| self.deliver_text(to, text.clone())),
+            Word::End(session, code) => self.rooms.close(&session, code),
         }
     }
 
@@ -291,6 +318,8 @@ impl Hub {
         entrance: &Entrance,
     ) {
         let Caller { key, member, sources } = caller;
+        let person = self.person(&key.to_string(), hello.name, member);
+        let member = person.member;
         let line = match &hello.resume {
             None => line,
             Some(resume) => match self.resume(connection, line, &key, resume, entrance) {
@@ -301,10 +330,9 @@ impl Hub {
                 }
             },
         };
-        let opened = new_session_id(&key).map_err(|_| ErrorCode::Internal).and_then(|id| {
-            let person = Person { key: key.to_string(), name: hello.name, member };
-            self.rooms.open_from(now, id.clone(), person, sources).map(|()| id)
-        });
+        let opened = new_session_id(&key)
+            .map_err(|_| ErrorCode::Internal)
+            .and_then(|id| self.rooms.open_from(now, id.clone(), person, sources).map(|()| id));
         match opened {
             Ok(id) => {
                 tracing::debug!(client = hello.client, sessions = self.rooms.sessions(), "session opened");
@@ -313,10 +341,11 @@ impl Hub {
                     relay.opened(&id, member);
                 }
                 let ice_servers = self.ice_servers(entrance, &id);
-                line.say(&ServerMessage::Welcome(self.welcome(id.clone(), member, ice_servers)));
+                let key = key.to_string();
+                line.say(&ServerMessage::Welcome(self.welcome(id.clone(), member, &key, ice_servers)));
                 self.carried.insert(connection, id.clone());
                 let session = ServerSession::with_pool(self.rooms.pool().clone());
-                self.sessions.insert(id, Member { session, line: Some((connection, line)), pong: None });
+                self.sessions.insert(id, Member { session, key, line: Some((connection, line)), pong: None });
             }
             Err(code) => {
                 let retry_after_ms = Some(FULL_RETRY_MS);
@@ -391,8 +420,15 @@ impl Hub {
                 self.break_off(now, connection, ErrorCode::Malformed);
             }
             // Refuse requests whose result could not be stored.
-            Ok(envelope) if matches!(envelope.message, ClientMessage::Board(_)) && self.keeping.is_stuck() => {
+            Ok(Envelope { message: ClientMessage::Board(_) | ClientMessage::Account(_), .. })
+                if self.keeping.is_stuck() =>
+            {
                 self.rooms.refused(now, &id, seq, bytes, ErrorCode::NotSaved);
+            }
+            Ok(envelope) if matches!(envelope.message, ClientMessage::Account(_)) => {
+                if self.rooms.admits(now, &id, seq, bytes, &envelope.message) {
+                    self.account_request(&id, seq, envelope.message);
+                }
             }
             Ok(envelope) => self.rooms.message(now, unix_ms(), &id, seq, bytes, envelope.message),
             Err(rejected) => self.rooms.refused(now, &id, seq, bytes, rejected.code),
@@ -423,11 +459,15 @@ impl Hub {
 
     /// Executes the decisions of the rooms, including those that follow from a client found to be too slow.
     fn drain(&mut self) {
-        while let Some(output) = self.rooms.poll_output() {
+        while let Some(output) = self.next_output() {
             match output {
                 Output::Send { to, message } => self.deliver(&to, &message),
+                Output::Forgotten(person) => self.forget_account(&person),
                 Output::Write(changes) => self.keeping.write(changes),
-                Output::Kept { to, message } => self.say_when_safe(Word::To(to, message)),
+                Output::Kept { to, message } => {
+                    let message = self.with_account(message);
+                    self.say_when_safe(Word::To(to, message));
+                }
                 Output::Publish { to, text } => self.say_when_safe(Word::ToAll(to, text)),
                 Output::End { session, code } => self.end(&session, code),
             }
@@ -491,12 +531,13 @@ impl Hub {
         if code == ErrorCode::TooSlow {
             line.cut(code);
         } else {
-            line.say(&ServerMessage::Bye { code, retry_after_ms: Some(FULL_RETRY_MS) });
+            let retry_after_ms = (code != ErrorCode::DeviceRemoved).then_some(FULL_RETRY_MS);
+            line.say(&ServerMessage::Bye { code, retry_after_ms });
             line.close(close_code(code));
         }
     }
 
-    fn welcome(&self, session: SessionId, member: bool, ice_servers: Vec<IceServer>) -> Welcome {
+    fn welcome(&self, session: SessionId, member: bool, key: &str, ice_servers: Vec<IceServer>) -> Welcome {
         Welcome {
             session,
             resume_ms: u64::try_from(self.limits.resume.as_millis()).unwrap_or(u64::MAX),
@@ -507,6 +548,8 @@ impl Hub {
                 max_chat_chars: MAX_CHAT_CHARS,
             },
             member,
+            sign_in: self.accounts.is_open(),
+            account: self.account_info(key),
         }
     }
 

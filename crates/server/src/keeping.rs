@@ -9,15 +9,17 @@ use std::collections::VecDeque;
 
 use rooms::board::{Board, Calendar, Change, Saved};
 use rooms::text;
+use signaling::account::AccountNews;
 use signaling::backlog::Text;
 use signaling::board::BoardNews;
 use signaling::message::{ErrorCode, ErrorMessage, ServerMessage, SessionId};
 use tokio::sync::mpsc;
 
+use crate::accounts::{self, Accounts};
 use crate::config::Config;
 use crate::data::random_bytes;
 use crate::error::StartError;
-use crate::store::{self, Store, Stored};
+use crate::store::{self, Changes, Store, Stored};
 
 /// Batches that wait because the store's queue is full, and messages that wait for a batch. When either exceeds this,
 /// the disk has stalled: requests to the board are refused with `not_saved` before they are decided.
@@ -25,11 +27,16 @@ const MOST_WAITING: usize = 8_192;
 /// Bytes of changes that are not on disk yet; with the same consequence.
 pub(crate) const UNWRITTEN_BYTES: usize = 32 * 1024 * 1024;
 
+/// A change of an account at most, in bytes.
+const ACCOUNT_CHANGE_BYTES: usize = 2 * 1024;
+
 /// A message to send when the changes before it are on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Word {
     To(SessionId, ServerMessage),
     ToAll(Vec<SessionId>, Text),
+    /// End a session.
+    End(SessionId, ErrorCode),
 }
 
 /// The store, and the queue of messages that wait for it. Owned by the hub.
@@ -43,9 +50,12 @@ pub(crate) struct Keeping {
     reports: mpsc::UnboundedReceiver<Stored>,
     /// The content of the store at the start, from which the first board is built.
     saved: Saved,
+    saved_accounts: accounts::Saved,
+    /// The issuer whose accounts count, if there is one.
+    issuer: Option<String>,
     /// Batches that the store has not accepted yet, in order. Bounded by [`MOST_WAITING`] through
     /// [`Keeping::is_stuck`].
-    backlog: VecDeque<(u64, Vec<Change>)>,
+    backlog: VecDeque<(u64, Changes)>,
     /// Messages, each with the batch it waits for. Bounded in the same way.
     gate: VecDeque<(u64, Word)>,
     given: u64,
@@ -63,6 +73,7 @@ impl Keeping {
             .ok_or_else(|| StartError::Config(format!("{:?} is not a known time zone", config.zone)))?;
         let mut opened = store::open(config.data_dir.as_deref())?;
         let (saved, invite_secret) = (std::mem::take(&mut opened.saved), opened.invite_secret);
+        let saved_accounts = std::mem::take(&mut opened.accounts);
         // Unbounded, but never longer than the number of batches in the store's queue.
         let (sender, reports) = mpsc::unbounded_channel();
         let store = Store::start(opened, move |stored| {
@@ -78,6 +89,8 @@ impl Keeping {
             store,
             reports,
             saved,
+            saved_accounts,
+            issuer: config.openid.as_ref().map(|openid| openid.issuer.clone()),
             backlog,
             gate,
             given,
@@ -94,6 +107,11 @@ impl Keeping {
         Ok(board.remembering_meetings_for(self.meetings_kept_ms))
     }
 
+    /// Builds the accounts from what was stored.
+    pub(crate) fn accounts(&mut self) -> Accounts {
+        Accounts::new(std::mem::take(&mut self.saved_accounts), self.issuer.clone())
+    }
+
     /// Receives the next report of the store.
     pub(crate) async fn next_report(&mut self) -> Option<Stored> {
         self.reports.recv().await
@@ -106,9 +124,11 @@ impl Keeping {
     }
 
     /// Writes changes to the store.
-    pub(crate) fn write(&mut self, changes: Vec<Change>) {
+    pub(crate) fn write(&mut self, changes: impl Into<Changes>) {
+        let changes = changes.into();
         self.given += 1;
-        let bytes = changes.iter().map(Change::bytes).sum();
+        let of_accounts = changes.accounts.len() * ACCOUNT_CHANGE_BYTES;
+        let bytes = changes.board.iter().map(Change::bytes).sum::<usize>() + of_accounts;
         self.unwritten.push_back((self.given, bytes));
         self.unwritten_bytes += bytes;
         self.backlog.push_back((self.given, changes));
@@ -166,7 +186,8 @@ fn apology(word: Word) -> Option<Word> {
     match word {
         Word::To(to, ServerMessage::Board(BoardNews::Done { about })) => Some(Word::To(to, not_saved(Some(about)))),
         Word::To(to, refused @ ServerMessage::Error(_)) => Some(Word::To(to, refused)),
-        Word::To(_, _) | Word::ToAll(_, _) => None,
+        Word::To(to, ServerMessage::Account(AccountNews::Done { about })) => Some(Word::To(to, not_saved(Some(about)))),
+        Word::To(_, _) | Word::ToAll(_, _) | Word::End(_, _) => None,
     }
 }
 

@@ -4,6 +4,7 @@
 //! task, the hub, owns every room and session. A task for each connection carries text between its socket and the hub
 //! over bounded queues. Nothing else is shared.
 
+mod accounts;
 mod admission;
 mod certificate;
 mod check;
@@ -23,6 +24,7 @@ mod listener;
 mod memory;
 mod meter;
 mod metrics;
+mod openid;
 mod renewal;
 mod server;
 pub mod settings;

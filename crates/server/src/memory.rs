@@ -9,6 +9,7 @@ use signaling::limits::{
     BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_PLACE_CHARS, MAX_TABLE_LINE, MAX_TOPIC_CHARS, TABLE_SEATS,
 };
 
+use crate::accounts::{MAX_ACCOUNTS, MAX_ALL_DEVICES, MAX_CODES};
 use crate::admission::MAX_SOURCES;
 use crate::config::{Config, Turn};
 use crate::connection::CONNECTION_BYTES;
@@ -17,6 +18,7 @@ use crate::hub::COMMANDS;
 use crate::keeping::UNWRITTEN_BYTES;
 use crate::line::{WINDOW, WRITING_BYTES};
 use crate::meter::{MEMBER_SLOTS, SLOT_BYTES, SLOTS};
+use crate::openid::{self, EXCHANGE_BYTES, MAX_BEGUN};
 use crate::turn::{STREAM_BYTES, streams_for};
 
 /// The most memory at default settings.
@@ -60,6 +62,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
         part("the board", board()),
         part("calendar feeds", feeds()),
+        part("accounts", accounts(config)),
         part("the board on its way to the disk", UNWRITTEN_BYTES),
         part("pieces of the board that clients share", MAX_PIECES * (BOARD_PIECE_BYTES + 8 * 1024)),
         part("the relay", relay(config)),
@@ -77,6 +80,13 @@ fn board() -> usize {
 fn feeds() -> usize {
     let lunch = 2 * ENTRY + MAX_TOPIC_CHARS * 4 + MAX_PLACE_CHARS * 4;
     MAX_FEEDS * 2 * ENTRY + MAX_CANCELLED * lunch + 2 * KEPT_BYTES + feeds::MAX_SOURCES * ENTRY
+}
+
+/// Accounts, their devices, and sign-ins, if people can sign in.
+fn accounts(config: &Config) -> usize {
+    let stored = MAX_ACCOUNTS * 4 * ENTRY + MAX_ALL_DEVICES * 3 * ENTRY;
+    let signing_in = (MAX_CODES + MAX_BEGUN) * 4 * ENTRY + openid::MAX_SOURCES * ENTRY + EXCHANGE_BYTES;
+    if config.openid.is_some() { stored + signing_in } else { 0 }
 }
 
 /// STUN and TURN.

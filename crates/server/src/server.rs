@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::admission::{Admission, AdmissionLimits};
 use crate::config::{BuiltinTurn, Config, Tls, Turn};
-use crate::connection::Context;
+use crate::connection::{Context, Members};
 use crate::error::StartError;
 use crate::figures::Figures;
 use crate::http::{Front, Interface};
@@ -22,6 +22,7 @@ use crate::line::Budget;
 use crate::listener::{Listeners, Serves, Service};
 use crate::meter::Slots;
 use crate::metrics::Metrics;
+use crate::openid::OpenId;
 use crate::tls::Encryption;
 use crate::turn::{Relay, Sessions, Started, Streams};
 use crate::{check, data, feeds, listener, memory, tls};
@@ -78,7 +79,10 @@ impl Server {
         let front = Arc::new(Front {
             context: Context {
                 hub: hub.clone(),
-                member_secret: config.member_secret.as_deref().map(Arc::from),
+                members: Members {
+                    secret: config.member_secret.as_deref().map(Arc::from),
+                    accounts: config.openid.is_some(),
+                },
                 stopping: stops.clone(),
                 hello_timeout: config.hello_timeout,
                 silence: config.silence,
@@ -88,7 +92,7 @@ impl Server {
             public_url: config.public_url.clone(),
             allowed_origins: config.allowed_origins.clone(),
             fingerprint,
-            members: config.member_secret.is_some(),
+            openid: config.openid.as_ref().map(OpenId::spawn).transpose()?,
             interface,
             feeds: feeds::spawn(hub.clone(), revision),
             next_connection: AtomicU64::new(1),
@@ -98,7 +102,7 @@ impl Server {
             per_address: config.connections_per_address,
             rate: config.connection_rate,
             loopback: config.limit_loopback,
-            members: config.member_secret.is_some(),
+            members: config.member_secret.is_some() || config.openid.is_some(),
         });
         let tls = encryption.map(|tls| follow_renewals(tls, &config, &figures, &stops));
         let service = Service { tls, front, turn: streams, figures };

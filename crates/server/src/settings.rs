@@ -1,6 +1,7 @@
 //! The program's settings. Flags override environment variables, which override the file.
 
 mod file;
+mod openid;
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -143,6 +144,37 @@ pub struct Settings {
     /// of this machine can read flags.
     #[arg(long, value_name = "TEXT", env = "LUNCHROOM_MEMBER_SECRET", hide_env_values = true)]
     pub member_secret: Option<String>,
+    /// Let people sign in with accounts of this OpenID Connect issuer, for example https://accounts.google.com. Without
+    /// --member-secret, only people with an account are members [default: none].
+    #[arg(long, value_name = "URL", env = "LUNCHROOM_OPENID_ISSUER")]
+    pub openid_issuer: Option<String>,
+    /// Id of this server at the issuer.
+    #[arg(long, value_name = "TEXT", env = "LUNCHROOM_OPENID_CLIENT_ID")]
+    pub openid_client_id: Option<String>,
+    /// Secret of this server at the issuer. Prefer the environment or a file: other users of this machine can read
+    /// flags.
+    #[arg(long, value_name = "TEXT", env = "LUNCHROOM_OPENID_CLIENT_SECRET", hide_env_values = true)]
+    pub openid_client_secret: Option<String>,
+    /// File with that secret.
+    #[arg(long, value_name = "FILE", env = "LUNCHROOM_OPENID_CLIENT_SECRET_FILE")]
+    pub openid_client_secret_file: Option<PathBuf>,
+    /// Scopes to ask the issuer for besides openid (repeat the flag or separate by commas) [default: profile, email].
+    #[arg(long, value_name = "SCOPE", value_delimiter = ',', env = "LUNCHROOM_OPENID_SCOPES")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub openid_scopes: Option<Vec<String>>,
+    /// Claim that lists a person's roles or groups, for example groups or realm_access.roles.
+    #[arg(long, value_name = "NAME", env = "LUNCHROOM_OPENID_ROLE_CLAIM")]
+    pub openid_role_claim: Option<String>,
+    /// Only people with one of these roles are members (repeat the flag or separate by commas) [default: everybody with
+    /// an account].
+    #[arg(long, value_name = "ROLE", value_delimiter = ',', env = "LUNCHROOM_OPENID_MEMBER_ROLES")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub openid_member_roles: Option<Vec<String>>,
+    /// Only people with a verified e-mail address of one of these domains are members (repeat the flag or separate by
+    /// commas) [default: any].
+    #[arg(long, value_name = "DOMAIN", value_delimiter = ',', env = "LUNCHROOM_OPENID_EMAIL_DOMAINS")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub openid_email_domains: Option<Vec<String>>,
     /// Time zone of the community, for example Asia/Seoul, for weekly lunches [default: this machine's].
     #[arg(long, value_name = "NAME", env = "LUNCHROOM_ZONE")]
     pub zone: Option<String>,
@@ -265,6 +297,14 @@ impl Settings {
             turn_max_allocations: self.turn_max_allocations.or(below.turn_max_allocations),
             turn_max_mbit: self.turn_max_mbit.or(below.turn_max_mbit),
             member_secret: self.member_secret.or(below.member_secret),
+            openid_issuer: self.openid_issuer.or(below.openid_issuer),
+            openid_client_id: self.openid_client_id.or(below.openid_client_id),
+            openid_client_secret: self.openid_client_secret.or(below.openid_client_secret),
+            openid_client_secret_file: self.openid_client_secret_file.or(below.openid_client_secret_file),
+            openid_scopes: self.openid_scopes.or(below.openid_scopes),
+            openid_role_claim: self.openid_role_claim.or(below.openid_role_claim),
+            openid_member_roles: self.openid_member_roles.or(below.openid_member_roles),
+            openid_email_domains: self.openid_email_domains.or(below.openid_email_domains),
             zone: self.zone.or(below.zone),
             meetings_days: self.meetings_days.or(below.meetings_days),
             max_participants: self.max_participants.or(below.max_participants),
@@ -287,6 +327,7 @@ impl Settings {
         let default = Config::default();
         let tls = self.tls()?;
         let turn = self.turn()?;
+        let openid = self.openid()?;
         let limits = Limits::default();
         let rooms = Limits {
             participants: self.max_participants.unwrap_or(limits.participants),
@@ -307,6 +348,7 @@ impl Settings {
             ui_dir: self.ui_dir,
             secret: self.turn_secret,
             member_secret: self.member_secret,
+            openid,
             zone: self.zone.unwrap_or_else(machine_zone),
             meetings_kept: self.meetings_days.map_or(default.meetings_kept, days),
             credential_lifetime: self

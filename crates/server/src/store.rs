@@ -1,4 +1,4 @@
-//! Stores the board on disk: one SQLite file, written by one thread.
+//! Stores the board and the accounts on disk: one SQLite file, written by one thread.
 //!
 //! ```text
 //!  hub ── batch n ──▶ queue ──▶ store thread: one transaction for all waiting batches ── written n ──▶ hub
@@ -16,6 +16,7 @@ use std::sync::mpsc;
 use rooms::board::{Change, Saved};
 use rusqlite::{Connection, ErrorCode};
 
+use crate::accounts;
 use crate::error::{StartError, StoreFault};
 
 /// File name in the data folder.
@@ -31,7 +32,26 @@ pub(crate) enum Stored {
     /// Everything up to this batch is durable.
     Written(u64),
     /// Nothing after the last `Written` was stored or will be. This is the stored state.
-    Failed(Box<Saved>),
+    Failed(Box<(Saved, accounts::Saved)>),
+}
+
+/// Changes of the board and of accounts that belong together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Changes {
+    pub(crate) board: Vec<Change>,
+    pub(crate) accounts: Vec<accounts::Change>,
+}
+
+impl From<Vec<Change>> for Changes {
+    fn from(board: Vec<Change>) -> Changes {
+        Changes { board, accounts: Vec::new() }
+    }
+}
+
+impl From<Vec<accounts::Change>> for Changes {
+    fn from(accounts: Vec<accounts::Change>) -> Changes {
+        Changes { board: Vec::new(), accounts }
+    }
 }
 
 /// The hub's end of the store. Dropping it lets the thread finish its work and end.
@@ -47,13 +67,14 @@ pub(crate) struct Store {
 struct Batch {
     number: u64,
     epoch: u64,
-    changes: Vec<Change>,
+    changes: Changes,
 }
 
 /// The stored state, and the secret that signs invites.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) saved: Saved,
+    pub(crate) accounts: accounts::Saved,
     pub(crate) invite_secret: [u8; 32],
     connection: Connection,
 }
@@ -77,7 +98,8 @@ fn open_file(path: Option<&Path>, fresh_secret: [u8; 32]) -> Result<Opened, Stor
     schema::prepare(&mut connection)?;
     let invite_secret = schema::invite_secret(&connection, fresh_secret)?;
     let saved = read::all(&connection)?;
-    Ok(Opened { saved, invite_secret, connection })
+    let accounts = read::accounts(&connection)?;
+    Ok(Opened { saved, accounts, invite_secret, connection })
 }
 
 impl From<rusqlite::Error> for StoreFault {
@@ -104,8 +126,8 @@ impl Store {
     }
 
     /// Queues a batch; numbers must increase. Returns the changes if the queue is full or the thread has ended.
-    pub(crate) fn write(&mut self, number: u64, changes: Vec<Change>) -> Result<(), Vec<Change>> {
-        match self.batches.try_send(Batch { number, epoch: self.epoch, changes }) {
+    pub(crate) fn write(&mut self, number: u64, changes: impl Into<Changes>) -> Result<(), Changes> {
+        match self.batches.try_send(Batch { number, epoch: self.epoch, changes: changes.into() }) {
             Ok(()) => Ok(()),
             Err(mpsc::TrySendError::Full(batch) | mpsc::TrySendError::Disconnected(batch)) => Err(batch.changes),
         }
@@ -140,9 +162,9 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
         // Batches sent before the hub learned of a failure build on changes that were never stored.
         batches.retain(|batch| batch.epoch == epoch);
         let Some(last) = batches.last().map(|batch| batch.number) else { continue };
-        match write::all(&mut connection, batches.iter().flat_map(|batch| &batch.changes)) {
+        match write::batches(&mut connection, batches.iter().map(|batch| &batch.changes)) {
             Ok(()) => {
-                if batches.iter().flat_map(|batch| &batch.changes).any(erases) {
+                if batches.iter().any(|batch| erases(&batch.changes)) {
                     empty_journal(&connection);
                 }
                 if std::mem::take(&mut failing) {
@@ -159,7 +181,7 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
                     );
                 }
                 epoch += 1;
-                match read::all(&connection) {
+                match read::all(&connection).and_then(|saved| Ok((saved, read::accounts(&connection)?))) {
                     Ok(saved) => report(Stored::Failed(Box::new(saved))),
                     Err(error) => {
                         return tracing::error!(%error, "cannot read the board either; nothing is stored from now on");
@@ -170,10 +192,12 @@ fn run(mut connection: Connection, queue: &mpsc::Receiver<Batch>, report: impl F
     }
 }
 
-/// Whether a change must leave nothing in the journal: somebody is erased, or the time of old records is up. The latter
-/// happens each hour, so that records of tables that are over do not stay there for long either.
-fn erases(change: &Change) -> bool {
-    matches!(change, Change::Forget { .. } | Change::Prune { .. })
+/// Whether changes must leave nothing in the journal: somebody or a device is erased, or the time of old records is up.
+/// The latter happens each hour, so that records of tables that are over do not stay there for long either.
+fn erases(Changes { board, accounts }: &Changes) -> bool {
+    use accounts::Change::{DeviceGone, Forget};
+    board.iter().any(|change| matches!(change, Change::Forget { .. } | Change::Prune { .. }))
+        || accounts.iter().any(|change| matches!(change, DeviceGone { .. } | Forget { .. }))
 }
 
 /// Moves the journal's pages into the file and truncates it. Until then, the journal has rows as they were before they

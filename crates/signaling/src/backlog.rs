@@ -69,6 +69,7 @@ impl Cause {
                 BoardNews::Done { .. } | BoardNews::Invite { .. } | BoardNews::Calendar { .. } | BoardNews::AboutMe(_),
             )
             | ServerMessage::Room(RoomNews::Knocking { .. })
+            | ServerMessage::Account(_)
             | ServerMessage::Challenge { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }

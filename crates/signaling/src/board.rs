@@ -8,7 +8,7 @@ mod about_me;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::about_me::{AboutMe, AboutTable, Meeting, UsedInvite};
+pub use self::about_me::{AboutAccount, AboutMe, AboutTable, Meeting, UsedInvite};
 use crate::id::ParticipantId;
 
 /// Who may join a table's call.

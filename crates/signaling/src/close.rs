@@ -58,6 +58,11 @@ pub fn close_code(code: ErrorCode) -> u16 {
         ErrorCode::Removed => 4029,
         ErrorCode::NotSaved => 4030,
         ErrorCode::Muted => 4031,
+        ErrorCode::SignInExpired => 4032,
+        ErrorCode::DeviceTaken => 4033,
+        ErrorCode::DeviceRemoved => 4034,
+        ErrorCode::TooManyDevices => 4035,
+        ErrorCode::NoSuchDevice => 4036,
         ErrorCode::Unknown => 4099,
     }
 }
@@ -83,6 +88,7 @@ pub fn error_code(close: u16) -> Option<ErrorCode> {
         4012 => ErrorCode::TooSlow,
         4013 => ErrorCode::Timeout,
         4014 => ErrorCode::Replaced,
+        4034 => ErrorCode::DeviceRemoved,
         _ => return None,
     })
 }
@@ -93,7 +99,7 @@ mod tests {
 
     #[test]
     fn close_codes_map_back_to_their_error() {
-        for code in (4000..=4014).chain([1001, 1011]) {
+        for code in (4000..=4014).chain([1001, 1011, 4034]) {
             let error = error_code(code).expect("a code of ours");
             assert_eq!(close_code(error), code);
         }

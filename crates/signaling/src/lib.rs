@@ -4,6 +4,7 @@
 //! Nothing here opens a socket, starts a thread or reads a clock: the time is passed in as `now`, and frames are
 //! strings.
 
+pub mod account;
 pub mod backlog;
 pub mod board;
 pub mod board_fold;

@@ -27,6 +27,14 @@ pub const MAX_CLIENT_BYTES: usize = 128;
 pub const MAX_INVITE_CHARS: usize = 128;
 /// Characters of the token in a calendar's address.
 pub const MAX_CALENDAR_TOKEN_CHARS: usize = 64;
+/// Devices of one account.
+pub const MAX_DEVICES: usize = 10;
+/// Characters of the name of a device.
+pub const MAX_DEVICE_NAME_CHARS: usize = 48;
+/// Characters of the one-time code of a sign-in.
+pub const MAX_SIGN_IN_CODE_CHARS: usize = 64;
+/// Characters of the verifier of a sign-in (RFC 7636 section 4.1).
+pub const MAX_VERIFIER_CHARS: usize = 128;
 /// Bytes of a participant's or session's id, of a key and of a nonce.
 pub const MAX_ID_BYTES: usize = 64;
 /// Bytes of an ICE candidate line. The longest real ones, with a TCP type and many extensions, have about 300.
@@ -147,6 +155,11 @@ pub fn is_invite(token: &str) -> bool {
 /// Whether `token` has the form of the token in a calendar's address: 1 to 64 characters of the base64url alphabet.
 pub fn is_calendar_token(token: &str) -> bool {
     is_invite(token) && token.len() <= MAX_CALENDAR_TOKEN_CHARS
+}
+
+/// Whether `code` has the form of a sign-in's one-time code: 1 to 64 characters of the base64url alphabet.
+pub fn is_sign_in_code(code: &str) -> bool {
+    is_invite(code) && code.len() <= MAX_SIGN_IN_CODE_CHARS
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::{AccountInfo, AccountNews, AccountRequest};
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
 pub use crate::ice::{IceCandidate, IceServer};
@@ -127,6 +128,8 @@ pub enum ClientMessage {
     Board(BoardRequest),
     /// A request of the host in a table's room.
     Room(RoomRequest),
+    /// A request about the person's account.
+    Account(AccountRequest),
     /// Checks whether the connection is alive. Not numbered.
     Ping {
         /// The `pong` repeats it.
@@ -155,6 +158,7 @@ impl ClientMessage {
             | ClientMessage::Reaction { .. }
             | ClientMessage::Board(_)
             | ClientMessage::Room(_)
+            | ClientMessage::Account(_)
             | ClientMessage::Chat { .. } => true,
         }
     }
@@ -303,6 +307,8 @@ pub enum ServerMessage {
     Board(BoardNews),
     /// News in a table's room, or for somebody who knocks at it.
     Room(RoomNews),
+    /// News of the person's account.
+    Account(AccountNews),
     /// Answer to `ping`. Not numbered.
     Pong {
         /// The number in the ping.
@@ -350,6 +356,7 @@ impl ServerMessage {
             | ServerMessage::Reaction { .. }
             | ServerMessage::Board(_)
             | ServerMessage::Room(_)
+            | ServerMessage::Account(_)
             | ServerMessage::Chat { .. } => true,
         }
     }
@@ -400,6 +407,12 @@ pub struct Welcome {
     /// Whether this person is a member of the community and may see its board. Absent means yes: the server is open.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub member: bool,
+    /// Whether people can sign in with an account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sign_in: bool,
+    /// The account to which the device belongs, if it belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountInfo>,
 }
 
 fn yes() -> bool {
@@ -486,7 +499,7 @@ pub enum LeaveReason {
     Left,
     /// They were disconnected for longer than the server keeps a session.
     Timeout,
-    /// The same device joined the room again in another session.
+    /// The same person joined the room again in another session.
     Replaced,
     /// The server is shutting down.
     ServerStopping,
@@ -579,6 +592,16 @@ pub enum ErrorCode {
     Muted,
     /// The server could not store the change, so the request had no effect.
     NotSaved,
+    /// The code of a sign-in is unknown, too old, used, or another program's.
+    SignInExpired,
+    /// The device belongs to another account.
+    DeviceTaken,
+    /// The device was removed from its account.
+    DeviceRemoved,
+    /// The account has as many devices as allowed.
+    TooManyDevices,
+    /// The account has no such device.
+    NoSuchDevice,
     /// A code that this version does not know.
     #[serde(other)]
     Unknown,

@@ -3,6 +3,7 @@
 //! Parsed messages are within every limit, and their names and chat are clean, so that no later code can forget to
 //! check. A rejection keeps the frame's numbers if it had any, because a rejected message counts like any other.
 
+mod account;
 mod board;
 
 use serde::Deserialize;
@@ -89,6 +90,7 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
         ClientMessage::Reaction { reaction } => require(*reaction != Reaction::Unknown, ErrorCode::Malformed),
         ClientMessage::Board(request) => board::check_request(request),
         ClientMessage::Room(request) => board::check_room_request(request),
+        ClientMessage::Account(request) => account::check_request(request),
         ClientMessage::Leave
         | ClientMessage::Media(_)
         | ClientMessage::Hand { .. }
@@ -110,6 +112,7 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
     match message {
         ServerMessage::Welcome(welcome) => {
             welcome.ice_servers.truncate(MAX_ICE_SERVERS);
+            account::check_info(welcome.account.as_mut())?;
             require(welcome.session.0.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
         }
         ServerMessage::Resumed { received: _, ice_servers } => {
@@ -148,6 +151,7 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         }
         ServerMessage::Board(news) => board::check_news(news),
         ServerMessage::Room(news) => board::check_room_news(news),
+        ServerMessage::Account(news) => account::check_news(news),
         ServerMessage::Challenge { .. }
         | ServerMessage::Left { .. }
         | ServerMessage::Pong { .. }

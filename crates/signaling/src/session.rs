@@ -539,7 +539,11 @@ impl Session {
 /// Codes after which another attempt would fail in the same way.
 fn is_final(code: ErrorCode) -> bool {
     match code {
-        ErrorCode::UnsupportedVersion | ErrorCode::BadSignature | ErrorCode::BadName | ErrorCode::Replaced => true,
+        ErrorCode::UnsupportedVersion
+        | ErrorCode::BadSignature
+        | ErrorCode::BadName
+        | ErrorCode::Replaced
+        | ErrorCode::DeviceRemoved => true,
         ErrorCode::Malformed
         | ErrorCode::TooLarge
         | ErrorCode::RateLimited
@@ -569,6 +573,10 @@ fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::RoomLocked
         | ErrorCode::Removed
         | ErrorCode::NotSaved
+        | ErrorCode::SignInExpired
+        | ErrorCode::DeviceTaken
+        | ErrorCode::TooManyDevices
+        | ErrorCode::NoSuchDevice
         | ErrorCode::Muted
         | ErrorCode::Unknown => false,
     }

@@ -351,6 +351,8 @@ impl World {
             ice_servers: vec![],
             limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
             member: true,
+            sign_in: false,
+            account: None,
         });
         self.server_sends(Some(wire), body(&welcome));
     }

@@ -73,6 +73,7 @@ fn every_message_has_an_example() {
         "chat",
         "board",
         "room",
+        "account",
         "ping",
         "ack",
     ] {
@@ -98,6 +99,7 @@ fn every_message_has_an_example() {
         "chat",
         "board",
         "room",
+        "account",
         "pong",
         "error",
         "bye",
@@ -137,10 +139,13 @@ fn every_board_and_room_message_has_an_example() {
         "spotlight",
         "hand_over",
         "remove",
+        "add_device",
+        "devices",
+        "remove_device",
     ];
     let news = [
         "snapshot", "patch", "you", "notice", "invite", "calendar", "about_me", "done", "knocking", "lobby", "state",
-        "muted",
+        "muted", "devices",
     ];
     assert_eq!(second("client", "do"), requests.map(str::to_owned).into());
     assert_eq!(second("server", "news"), news.map(str::to_owned).into());
@@ -156,7 +161,7 @@ fn the_table_of_errors_is_complete() {
             Some((code, cells.get(3)?.parse().ok()?))
         })
         .collect();
-    assert_eq!(rows.len(), 34);
+    assert_eq!(rows.len(), 39);
     for &(code, close) in &rows {
         assert_ne!(code, ErrorCode::Unknown, "misspelt on the page");
         assert_eq!(close_code(code), close, "{code:?}");
@@ -178,6 +183,8 @@ fn the_documented_limits_match_the_code() {
     has(format!("| chat line | {} characters |", thousands(limits::MAX_CHAT_CHARS)));
     has(format!("| invite token | {} of ", limits::MAX_INVITE_CHARS));
     has(format!("| token of a calendar | {} of ", limits::MAX_CALENDAR_TOKEN_CHARS));
+    has(format!("| devices of an account | {} |", limits::MAX_DEVICES));
+    has(format!("| code of a sign-in | {} of ", limits::MAX_SIGN_IN_CODE_CHARS));
     has(format!("| people in a room | {} |", limits::MAX_PARTICIPANTS));
     has(format!("| {} a second, {} at once |", limits::MESSAGE_RATE, thousands(limits::MESSAGE_BURST as usize)));
     has(format!("| {} a second, {} at once |", limits::CHAT_RATE, limits::CHAT_BURST));

@@ -72,7 +72,7 @@ const PLACES: &[Place] = &[
             "signaling",
         ],
     ),
-    place("server", Kind::Driver, &["rooms", "relay", "layers", "sfu", "signaling"]),
+    place("server", Kind::Driver, &["outbound", "rooms", "relay", "layers", "sfu", "signaling"]),
     place("doctor", Kind::Driver, &["outbound", "relay", "signaling"]),
     // It measures what the app does, so it uses nothing behind the engine.
     place("cli", Kind::Driver, &["doctor", "engine"]),

@@ -41,6 +41,8 @@ impl Board {
             calendar: self.has_calendar(&who.key),
             invites,
             met,
+            // Whoever owns the accounts adds it.
+            account: None,
             met_days: number(usize::try_from(self.met.kept_ms() / DAY_MS).unwrap_or(usize::MAX)),
             left_out: number(missing_tables + missing_invites + missing_met),
         }

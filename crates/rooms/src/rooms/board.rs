@@ -51,8 +51,7 @@ impl Rooms {
             self.is_asked |= session.watching != Watching::No;
         }
         for (name, room) in &self.rooms {
-            let keys = room.participants().map(|participant| participant.key).collect();
-            self.board.set_call(self.unix_ms, name, keys);
+            self.board.set_call(self.unix_ms, name, room.people());
             self.board.set_knocking(name, room.knocking().count());
         }
         self.settle_board();
@@ -153,6 +152,7 @@ impl Rooms {
                 let _ = self.leave(&session); // it is in the room
             }
         }
+        self.outputs.push_back(Output::Forgotten(who.key.clone()));
         self.board.forget(self.unix_ms, who);
     }
 

@@ -61,7 +61,7 @@ impl PersonBuckets {
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
             Some(ClientMessage::Hand { .. }) => Some(&mut self.hands),
             Some(ClientMessage::Reaction { .. }) => Some(&mut self.reactions),
-            Some(ClientMessage::Board(_) | ClientMessage::Room(_)) => Some(&mut self.board),
+            Some(ClientMessage::Board(_) | ClientMessage::Room(_) | ClientMessage::Account(_)) => Some(&mut self.board),
             Some(
                 ClientMessage::Hello(_)
                 | ClientMessage::Leave

@@ -41,6 +41,22 @@ impl Rooms {
         self.show(vec![session.clone()]);
     }
 
+    /// Whether a client may send a message that the server answers itself, by the rates that all its messages share.
+    /// If not, the client receives the refusal.
+    pub fn admits(
+        &mut self,
+        now: Instant,
+        session: &SessionId,
+        seq: u64,
+        bytes: usize,
+        message: &ClientMessage,
+    ) -> bool {
+        let result = self.admit(now, session, bytes, Some(message));
+        let is_admitted = result.is_ok();
+        self.answer(session, seq, result);
+        is_admitted
+    }
+
     /// Whether a person and their source may send a message of this size now.
     pub(super) fn admit(
         &mut self,

@@ -96,7 +96,7 @@ impl World {
 
     pub(crate) fn open_from(&mut self, key: &str, round_trip_ms: Option<u64>, sources: Vec<Source>) -> SessionId {
         let id = SessionId(format!("{key}/{}", self.clients.len() + self.ended.len()));
-        let person = Person { key: key.into(), name: "\u{1F35C}".repeat(46), member: true };
+        let person = Person { key: key.into(), name: "\u{1F35C}".repeat(46), member: true, device: None };
         self.rooms.open_from(self.now, id.clone(), person, sources).expect("there is room");
         let client = Client {
             session: ServerSession::with_pool(self.rooms.pool().clone()),
@@ -134,7 +134,7 @@ impl World {
     pub(crate) fn deliver(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
-                Output::Write(_) => {}
+                Output::Write(_) | Output::Forgotten(_) => {}
                 Output::Send { to, message } | Output::Kept { to, message } => {
                     self.give(&to, |session| session.deliver(&message).is_ok());
                 }

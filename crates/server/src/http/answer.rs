@@ -76,6 +76,31 @@ pub(super) fn calendar(asked: &HeaderMap, document: Document) -> Response<Body> 
     response
 }
 
+/// A redirection to another page, which sets cookies.
+pub(super) fn redirection(to: &str, cookies: &[String]) -> Response<Body> {
+    let mut response = plain(StatusCode::SEE_OTHER, "");
+    match HeaderValue::from_str(to) {
+        Ok(to) => set(&mut response, header::LOCATION, to),
+        Err(_) => *response.status_mut() = StatusCode::BAD_REQUEST,
+    }
+    set_cookies(&mut response, cookies);
+    response
+}
+
+/// An answer for a script of the own pages, which sets cookies.
+pub(super) fn json(text: String, cookies: &[String]) -> Response<Body> {
+    let mut response = small(StatusCode::OK, "application/json", text);
+    set(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    set_cookies(&mut response, cookies);
+    response
+}
+
+fn set_cookies(response: &mut Response<Body>, cookies: &[String]) {
+    for cookie in cookies.iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}
+
 /// A response that asks to try again after some time.
 pub(super) fn later(status: StatusCode, pause: Duration) -> Response<Body> {
     let mut response = plain(status, "too many requests, please try again later\n");

@@ -1,9 +1,11 @@
-//! The HTTP front end: WebSockets, a health check, the community's door, the pages of links, their files, and calendars.
+//! The HTTP front end: WebSockets, a health check, the community's door, the pages of links, their files, calendars, and
+//! signing in.
 //!
-//! It uses hyper directly: there are only seven paths, and with axum and tower-http, too, the limits on headers and
+//! It uses hyper directly: there are only ten paths, and with axum and tower-http, too, the limits on headers and
 //! connections would be set in hyper.
 
 mod answer;
+mod auth;
 mod files;
 mod interface;
 mod modules;
@@ -31,6 +33,7 @@ use crate::connection::{self, Context, stopped};
 use crate::feeds;
 use crate::hub::ConnectionId;
 use crate::ice::{Entrance, host_for};
+use crate::openid::OpenId;
 use answer::{Body, later, method_not_allowed, plain};
 
 pub(crate) use interface::Interface;
@@ -54,8 +57,8 @@ pub(crate) struct Front {
     /// Origins of other web pages that may connect.
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) fingerprint: Option<[u8; 32]>,
-    /// Whether people need the community's secret to be members.
-    pub(crate) members: bool,
+    /// Where people sign in with an account.
+    pub(crate) openid: Option<OpenId>,
     pub(crate) interface: Interface,
     /// The task that answers for calendars.
     pub(crate) feeds: mpsc::Sender<feeds::Request>,
@@ -108,6 +111,7 @@ async fn answer(
             response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
             response
         }
+        _ if path.starts_with(auth::AUTH) => auth::answer(&request, front, reached, ticket).await,
         _ if path.starts_with(CALENDAR) => calendar(&request, front, reached, ticket).await,
         _ => read(&request, front, reached),
     }
@@ -140,7 +144,7 @@ fn read(request: &Request<Incoming>, front: &Front, reached: Reached) -> Respons
     let answer: &dyn Fn() -> Response<Body> = match path {
         "/" => &|| {
             let server = server_url(request, front, reached);
-            page::door(request.headers(), &front.interface, &server, front.fingerprint, front.members)
+            page::door(request.headers(), &front.interface, &server, front.fingerprint, &front.context.members)
         },
         "/healthz" => &|| plain(StatusCode::OK, "ok\n"),
         _ if path.starts_with("/r/") => &|| {

@@ -8,17 +8,18 @@ use url::Url;
 
 use super::answer::{Body, page, plain};
 use super::interface::{DOOR, Files, GUEST, Interface};
+use crate::connection::Members;
 
 /// A room's name in the link to the app that the door gets. The door puts other names in its place.
 const ANY_ROOM: &str = "lunch";
 
-/// The page at the server's address without a path. `members`: whether people need the community's secret.
+/// The page at the server's address without a path. It learns how people become members.
 pub(super) fn door(
     headers: &HeaderMap,
     interface: &Interface,
     server: &str,
     fingerprint: Option<[u8; 32]>,
-    members: bool,
+    members: &Members,
 ) -> Response<Body> {
     let files = interface.files();
     let Some(html) = files.page(DOOR) else {
@@ -26,10 +27,18 @@ pub(super) fn door(
     };
     // Empty if the app would reject it.
     let link = Link::new(ANY_ROOM, server, fingerprint, None).map_or_else(|_| String::new(), |link| link.to_string());
-    let html = with_files(html, &files, DOOR)
-        .replace("{{link}}", &escape(&link))
-        .replace("{{members}}", if members { "secret" } else { "open" });
+    let html = with_files(html, &files, DOOR).replace("{{link}}", &escape(&link)).replace("{{members}}", ways(members));
     page(headers, html, &authority(server))
+}
+
+/// The ways to become a member, as the page reads them.
+fn ways(members: &Members) -> &'static str {
+    match (members.secret.is_some(), members.accounts) {
+        (true, true) => "secret account",
+        (true, false) => "secret",
+        (false, true) => "account",
+        (false, false) => "open",
+    }
 }
 
 /// The parts of a request for a link.
@@ -221,15 +230,18 @@ mod tests {
         let files = Files::new(files.into_iter().map(|(name, text)| (name.to_owned(), text.into())));
         let hash = files.hash.clone();
         let interface = Interface::Embedded(Arc::new(files));
-        let door = async |server, members| text(door(&HeaderMap::new(), &interface, server, None, members)).await;
-        let page = door("wss://lunch.example", true).await;
+        let door =
+            async |server, members: &Members| text(door(&HeaderMap::new(), &interface, server, None, members)).await;
+        let page = door("wss://lunch.example", &Members { secret: Some("kimchi".into()), accounts: false }).await;
         for name in ["shared/a.js", "door/main.js"] {
             assert!(page.contains(&format!("rel=\"modulepreload\" href=\"/assets/{hash}/{name}\"")), "{page}");
         }
         let link = Link::parse(&after(&page, "link=\"").replace("&amp;", "&")).expect("valid");
         assert_eq!((link.room.as_str(), link.server.as_str()), (ANY_ROOM, "wss://lunch.example/"));
         assert_eq!(after(&page, "members=\""), "secret");
-        let page = door("ws://lunch.example", false).await;
+        let page = door("wss://lunch.example", &Members { secret: None, accounts: true }).await;
+        assert_eq!(after(&page, "members=\""), "account");
+        let page = door("ws://lunch.example", &Members { secret: None, accounts: false }).await;
         assert_eq!((after(&page, "link=\""), after(&page, "members=\"")), ("", "open"));
     }
 

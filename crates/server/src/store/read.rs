@@ -6,7 +6,22 @@ use rooms::board::{Cancelled, Feed, Hungry, Kind, LastReminder, Saved, Seat, Tab
 use rusqlite::{Connection, Row};
 use signaling::board::{Door, Sitter};
 
-/// Reads everything stored.
+use crate::accounts::{self, Account, Device};
+
+/// Reads all accounts and their devices.
+pub(super) fn accounts(connection: &Connection) -> rusqlite::Result<accounts::Saved> {
+    Ok(accounts::Saved {
+        accounts: rows(connection, "SELECT person, issuer, subject, name FROM accounts", |row| {
+            Ok(Account { person: row.get(0)?, issuer: row.get(1)?, subject: row.get(2)?, name: row.get(3)? })
+        })?,
+        devices: rows(connection, "SELECT key, person, name, added, used FROM devices", |row| {
+            let (key, person, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Device { key, person, name, added: time(row, 3)?, used: time(row, 4)? })
+        })?,
+    })
+}
+
+/// Reads the whole board.
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
     Ok(Saved {
         tables: tables(connection)?,

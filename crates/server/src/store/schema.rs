@@ -57,6 +57,20 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (key, table_id)
     ) WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE accounts (
+        person TEXT PRIMARY KEY, issuer TEXT NOT NULL, subject TEXT NOT NULL, name TEXT NOT NULL,
+        UNIQUE (issuer, subject)
+    ) WITHOUT ROWID;
+    CREATE TABLE devices (
+        key TEXT PRIMARY KEY,
+        person TEXT NOT NULL REFERENCES accounts (person) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        added INTEGER NOT NULL,
+        used INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX devices_person ON devices (person);
+",
 ];
 const INVITE_SECRET: &str = "invite_secret";
 

@@ -6,6 +6,7 @@ use rooms::board::{Board, Calendar, Cancelled, Feed, Hungry, Kind, LastReminder,
 use signaling::board::{Door, Draft, Sitter};
 
 use super::*;
+use crate::accounts::{Account, Accounts, Device};
 
 const NOW: u64 = 1_774_605_600_000;
 
@@ -63,6 +64,10 @@ fn full_board() -> Board {
     board
 }
 
+fn write_all(connection: &mut Connection, changes: impl Into<Changes>) -> rusqlite::Result<()> {
+    write::batches(connection, [changes.into()].iter())
+}
+
 fn sorted(mut saved: Saved) -> Saved {
     saved.tables.sort_by(|a, b| a.id.cmp(&b.id));
     saved
@@ -75,7 +80,7 @@ fn stored_boards_are_read_back() {
     let tables: Vec<_> = board.tables().cloned().collect();
     let mut opened = open(Some(&folder.0)).unwrap();
     let secret = opened.invite_secret;
-    write::all(&mut opened.connection, board.take_changes().iter()).unwrap();
+    write_all(&mut opened.connection, board.take_changes()).unwrap();
     drop(opened);
     let again = open(Some(&folder.0)).unwrap();
     assert_eq!(again.invite_secret, secret);
@@ -93,7 +98,7 @@ fn calendars_and_their_cancelled_lunches_are_read_back_until_they_are_forgotten(
     let token = board.calendar_token(NOW, &who("Ben"), None).unwrap();
     board.leave(NOW, &who("Ben").key, &weekly).unwrap();
     let mut opened = open(Some(&folder.0)).unwrap();
-    write::all(&mut opened.connection, board.take_changes().iter()).unwrap();
+    write_all(&mut opened.connection, board.take_changes()).unwrap();
     drop(opened);
     let mut opened = open(Some(&folder.0)).unwrap();
     let saved = std::mem::take(&mut opened.saved);
@@ -102,7 +107,7 @@ fn calendars_and_their_cancelled_lunches_are_read_back_until_they_are_forgotten(
     let id = rooms::board::feed_id(&token.0);
     assert_eq!(restored.feed(NOW, &id), board.feed(NOW, &id));
     restored.forget(NOW, &who("Ben"));
-    write::all(&mut opened.connection, restored.take_changes().iter()).unwrap();
+    write_all(&mut opened.connection, restored.take_changes()).unwrap();
     let saved = read::all(&opened.connection).unwrap();
     assert_eq!((saved.feeds.len(), saved.cancelled.len()), (0, 0));
 }
@@ -111,7 +116,7 @@ fn calendars_and_their_cancelled_lunches_are_read_back_until_they_are_forgotten(
 fn a_file_without_calendars_is_migrated() {
     let folder = Folder::new("migrated");
     let mut opened = open(Some(&folder.0)).unwrap();
-    write::all(&mut opened.connection, full_board().take_changes().iter()).unwrap();
+    write_all(&mut opened.connection, full_board().take_changes()).unwrap();
     let before = "ALTER TABLE tables DROP COLUMN sequence; ALTER TABLE tables DROP COLUMN stamped;
         DROP TABLE feeds; DROP TABLE cancelled; PRAGMA user_version = 1";
     opened.connection.execute_batch(before).unwrap();
@@ -192,6 +197,12 @@ const PERSONAL: &[(&str, &str)] = &[
     ("cancelled", "key"),
     ("cancelled", "topic"),
     ("cancelled", "place"),
+    ("accounts", "person"),
+    ("accounts", "subject"),
+    ("accounts", "name"),
+    ("devices", "key"),
+    ("devices", "person"),
+    ("devices", "name"),
 ];
 /// All other columns: secrets of the server, random ids, times, numbers and fixed words.
 const IMPERSONAL: &[(&str, &str)] = &[
@@ -223,6 +234,9 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("cancelled", "ends"),
     ("cancelled", "sequence"),
     ("cancelled", "stamped"),
+    ("accounts", "issuer"),
+    ("devices", "added"),
+    ("devices", "used"),
 ];
 /// The lists in `sitters.list`.
 const LISTS: &[&str] = &["taken", "waiting", "inside", "removed"];
@@ -277,6 +291,32 @@ fn traces_of(ada: &Who) -> Saved {
     }
 }
 
+/// Their account, with a second device.
+fn account_of(ada: &Who) -> accounts::Saved {
+    let (person, name) = (ada.key.clone(), ada.name.clone());
+    let device = |key: &str| Device {
+        key: key.into(),
+        person: person.clone(),
+        name: format!("{name}'s laptop"),
+        added: NOW,
+        used: NOW,
+    };
+    accounts::Saved {
+        accounts: vec![Account {
+            person: person.clone(),
+            issuer: "https://accounts.example".into(),
+            subject: format!("{name}@accounts.example"),
+            name: name.clone(),
+        }],
+        devices: vec![device(&person), device("a second key")],
+    }
+}
+
+fn changes_to_account(saved: &accounts::Saved) -> Vec<accounts::Change> {
+    let accounts = saved.accounts.iter().cloned().map(accounts::Change::Account);
+    accounts.chain(saved.devices.iter().cloned().map(accounts::Change::Device)).collect()
+}
+
 /// The changes that store all of it.
 fn changes_to(saved: &Saved) -> Vec<Change> {
     let tables = saved.tables.iter().cloned().map(|table| Change::Table(Box::new(table)));
@@ -315,7 +355,9 @@ fn an_erased_person_leaves_no_trace_in_any_file() {
     let ada = Who { key: key.clone(), name: "Adalovelacia".into(), member: true };
     let saved = traces_of(&ada);
     let mut opened = open(Some(&folder.0)).unwrap();
-    write::all(&mut opened.connection, changes_to(&saved).iter()).unwrap();
+    let account = account_of(&ada);
+    let changes = Changes { board: changes_to(&saved), accounts: changes_to_account(&account) };
+    write_all(&mut opened.connection, changes).unwrap();
     let count = |sql: &str| {
         let search = [key.to_lowercase(), ada.name.to_lowercase()];
         opened.connection.query_row(sql, search, |row| row.get::<_, i64>(0)).unwrap()
@@ -333,7 +375,9 @@ fn an_erased_person_leaves_no_trace_in_any_file() {
     let mut store = Store::start(opened, move |stored| sender.send(stored).unwrap()).unwrap();
     let mut board = Board::new(Calendar::new("Asia/Seoul").unwrap(), [1; 32], [2; 32], saved, NOW);
     board.forget(NOW, &ada);
-    store.write(1, board.take_changes()).unwrap();
+    let mut accounts = Accounts::new(account, None);
+    accounts.forget(&key);
+    store.write(1, Changes { board: board.take_changes(), accounts: accounts.take_changes() }).unwrap();
     assert!(matches!(reports.recv_timeout(Duration::from_secs(10)), Ok(Stored::Written(1))));
     let traces = |when: &str| {
         for trace in [key.as_str(), &ada.name, &ada.name.to_uppercase()] {
@@ -396,7 +440,7 @@ fn a_failed_batch_discards_later_batches() {
     let changes = board.take_changes();
     store.write(1, changes.clone()).unwrap();
     let Ok(Stored::Failed(saved)) = reports.recv_timeout(Duration::from_secs(10)) else { panic!("written") };
-    assert_eq!(*saved, Saved::default(), "all or nothing");
+    assert_eq!(saved.0, Saved::default(), "all or nothing");
     // Sent before the hub learned of the failure: discarded.
     store.write(2, vec![Change::Hungry { key: "a".into(), wish: None }]).unwrap();
     store.go_on();
@@ -441,7 +485,8 @@ fn a_full_disk_is_reported_and_written_again_when_there_is_room() {
     let many: Vec<Change> = (0..200).flat_map(|_| changes.clone()).collect();
     let wish = rooms::board::Hungry { name: "x".repeat(60_000), since: 0, with: Vec::new() };
     let big = Change::Hungry { key: "big".into(), wish: Some(wish) };
-    let error = write::all(&mut opened.connection, many.iter().chain([&big])).unwrap_err();
+    let error =
+        write_all(&mut opened.connection, many.into_iter().chain([big.clone()]).collect::<Vec<_>>()).unwrap_err();
     let fault = StoreFault::from(error);
     assert_eq!(fault, StoreFault::DiskFull);
     assert!(fault.to_string().contains("free some space"), "{fault}");
@@ -449,7 +494,7 @@ fn a_full_disk_is_reported_and_written_again_when_there_is_room() {
     let mut store = Store::start(opened, move |stored| sender.send(stored).unwrap()).unwrap();
     store.write(1, vec![big]).unwrap();
     let Ok(Stored::Failed(saved)) = reports.recv_timeout(Duration::from_secs(10)) else { panic!("written") };
-    assert_eq!(*saved, Saved::default(), "nothing of it");
+    assert_eq!(saved.0, Saved::default(), "nothing of it");
     store.go_on();
     store.write(2, changes).unwrap();
     let report = reports.recv_timeout(Duration::from_secs(10)).unwrap();
@@ -457,4 +502,27 @@ fn a_full_disk_is_reported_and_written_again_when_there_is_room() {
     // What fits is written, or the failure is reported again: nothing is claimed that is not there.
     let stored = open(Some(&folder.0)).unwrap().saved.tables.len();
     assert_eq!(stored, if matches!(report, Stored::Written(2)) { 2 } else { 0 });
+}
+
+#[test]
+fn accounts_are_read_back_until_they_are_forgotten() {
+    let folder = Folder::new("accounts");
+    let mut opened = open(Some(&folder.0)).unwrap();
+    let account = account_of(&who("Ada"));
+    write_all(&mut opened.connection, changes_to_account(&account)).unwrap();
+    // A new name keeps the devices.
+    let renamed = Account { name: "Ada Kim".into(), ..account.accounts[0].clone() };
+    write_all(&mut opened.connection, vec![accounts::Change::Account(renamed)]).unwrap();
+    drop(opened);
+    let mut opened = open(Some(&folder.0)).unwrap();
+    let mut found = std::mem::take(&mut opened.accounts);
+    found.devices.sort_by_key(|device| device.key != who("Ada").key);
+    assert_eq!((found.accounts[0].name.as_str(), &found.devices), ("Ada Kim", &account.devices));
+    let mut accounts = Accounts::new(found, None);
+    accounts.remove_device(&who("Ada").key, "a second key").unwrap();
+    write_all(&mut opened.connection, accounts.take_changes()).unwrap();
+    assert_eq!(read::accounts(&opened.connection).unwrap().devices.len(), 1);
+    accounts.forget(&who("Ada").key);
+    write_all(&mut opened.connection, accounts.take_changes()).unwrap();
+    assert_eq!(read::accounts(&opened.connection).unwrap(), accounts::Saved::default());
 }

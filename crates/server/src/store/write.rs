@@ -4,13 +4,42 @@ use rooms::board::{Cancelled, Change, Feed, Kind, LastReminder, Table};
 use rusqlite::{Connection, Transaction, params};
 use signaling::board::Door;
 
+use super::Changes;
+use crate::accounts::{self, Account, Device};
+
 /// Writes all changes in one transaction.
-pub(super) fn all<'a>(connection: &mut Connection, changes: impl Iterator<Item = &'a Change>) -> rusqlite::Result<()> {
+pub(super) fn batches<'a>(
+    connection: &mut Connection,
+    changes: impl Iterator<Item = &'a Changes>,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for change in changes {
-        one(&transaction, change)?;
+    for Changes { board, accounts } in changes {
+        board.iter().try_for_each(|change| one(&transaction, change))?;
+        accounts.iter().try_for_each(|change| account(&transaction, change))?;
     }
     transaction.commit()
+}
+
+fn account(to: &Transaction<'_>, change: &accounts::Change) -> rusqlite::Result<()> {
+    match change {
+        accounts::Change::Account(Account { person, issuer, subject, name }) => run(
+            to,
+            // Replacing the row would delete its devices.
+            "INSERT INTO accounts (person, issuer, subject, name) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (person) DO UPDATE SET issuer = ?2, subject = ?3, name = ?4",
+            params![person, issuer, subject, name],
+        ),
+        accounts::Change::Device(Device { key, person, name, added, used }) => run(
+            to,
+            "INSERT OR REPLACE INTO devices (key, person, name, added, used) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![key, person, name, time(*added), time(*used)],
+        ),
+        accounts::Change::DeviceGone { key } => run(to, "DELETE FROM devices WHERE key = ?1", params![key]),
+        accounts::Change::Forget { person } => {
+            run(to, "DELETE FROM devices WHERE person = ?1", params![person])?;
+            run(to, "DELETE FROM accounts WHERE person = ?1", params![person])
+        }
+    }
 }
 
 fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {

@@ -1,5 +1,6 @@
 //! The real server on loopback, with real sockets.
 
+mod accounts;
 mod board;
 mod calendar;
 mod calendar_history;
@@ -7,6 +8,7 @@ mod client;
 mod fairness;
 mod hostile;
 mod http;
+mod issuer;
 mod joining;
 mod memory;
 mod metrics;
@@ -14,6 +16,7 @@ mod program;
 mod proxies;
 mod refusals;
 mod resuming;
+mod signing_in;
 mod stopping;
 mod streams;
 mod stun;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Presence, Waiting};
+use crate::account::AccountDevice;
 
 /// What the board of a server holds about the person who asked, and nothing about anybody else. Where it would be too
 /// long for a message, [`AboutMe::left_out`] counts what is missing.
@@ -13,7 +14,7 @@ pub struct AboutMe {
     pub now_ms: u64,
     /// IANA time zone of the community.
     pub zone: String,
-    /// The device key.
+    /// The id of the person: the device key, or that of the account's first device.
     pub key: String,
     /// The names that are stored with the key; usually one.
     pub names: Vec<String>,
@@ -45,11 +46,29 @@ pub struct AboutMe {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<Meeting>>", optional))]
     pub met: Vec<Meeting>,
+    /// The person's account, if they have signed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub account: Option<AboutAccount>,
     /// Days for which the server remembers who met whom.
     pub met_days: u32,
     /// Number of tables, invites and meetings that are missing above.
     #[serde(default)]
     pub left_out: u32,
+}
+
+/// An account that the server has stored, with the person's devices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct AboutAccount {
+    /// The issuer (`iss`).
+    pub issuer: String,
+    /// Id of the account at the issuer (`sub`).
+    pub subject: String,
+    /// The name that others see.
+    pub name: String,
+    /// The devices, the earliest first.
+    pub devices: Vec<AccountDevice>,
 }
 
 /// A table, and what the person has to do with it.

@@ -108,6 +108,9 @@ fn check_about(about: &mut AboutMe) -> Result<(), ErrorCode> {
         with.truncate(MAX_EAT_WITH);
         with.iter().try_for_each(|id| check_text(id))?;
     }
+    if let Some(account) = &mut about.account {
+        super::account::check_about(account)?;
+    }
     for table in &mut about.tables {
         check_text(&table.id)?;
         table.topic = shown_label(&table.topic, MAX_TOPIC_CHARS);

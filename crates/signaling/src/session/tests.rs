@@ -123,6 +123,8 @@ fn welcome(session: &str) -> ServerMessage {
         ice_servers: vec![],
         limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
         member: true,
+        sign_in: false,
+        account: None,
     })
 }
 
