@@ -1,5 +1,6 @@
 //! The commands that the window may call. Each one forwards to the engine or the desk, and decides nothing.
 
+pub(crate) mod account;
 pub(crate) mod files;
 pub(crate) mod share;
 pub(crate) mod tables;

@@ -462,7 +462,7 @@ impl Desk {
             notice: view.call.notice.filter(|_| view.call.notices > self.read),
             problems: view.problems.iter().chain(&self.problems).cloned().collect(),
             settings: self.shown_settings(),
-            you: You { key: own_key(&self.key, &view.session) },
+            you: you(&self.key, &view),
             link: self.link.clone(),
             hosting: self.hosted.as_ref().map(|hosted| hosted.shown.clone()),
             reminders: self.reminders(&view),
@@ -525,7 +525,7 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>, abilities: Abilities) ->
         sharing: vec![],
         problems: vec![],
         settings: Settings::default(),
-        you: You { key: String::new() },
+        you: You::default(),
         link: None,
         hosting: None,
         board: None,
@@ -538,6 +538,16 @@ fn nothing(view: &AppView, frames: Option<FrameAccess>, abilities: Abilities) ->
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn you(key: &DeviceKey, view: &AppView) -> You {
+    let own = view.account.own.as_ref();
+    You {
+        key: own_key(key, &view.session),
+        person: own.map(|own| own.person.clone()),
+        account: own.map(|own| own.name.clone()),
+        sign_in: view.account.sign_in,
+    }
 }
 
 fn own_key(key: &DeviceKey, session: &SessionView) -> String {

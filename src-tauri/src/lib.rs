@@ -27,6 +27,7 @@ mod key;
 mod logging;
 mod notify;
 mod settings;
+mod sign_in;
 pub mod state;
 #[cfg(test)]
 mod testing;
@@ -166,6 +167,9 @@ macro_rules! commands {
             commands::tables::save_calendar,
             commands::tables::calendar_address,
             commands::tables::revoke_calendar,
+            commands::account::account_sign_in,
+            commands::account::account_devices,
+            commands::account::remove_device,
             commands::tables::admit,
             commands::tables::refuse,
             commands::tables::lock,
@@ -236,6 +240,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
     app.manage(folders);
     app.manage(clipboard::Clipboard::default());
     app.manage(window::Small::default());
+    app.manage(commands::account::SignIns::default());
     app.manage(remembered);
     register_links(app, profile.as_deref());
     if let Some(link) = link {

@@ -24,7 +24,7 @@ pub(crate) fn state() -> AppState {
         sharing: vec![],
         problems: vec![],
         settings: Settings::default(),
-        you: You { key: String::new() },
+        you: You::default(),
         link: None,
         hosting: None,
         board: None,

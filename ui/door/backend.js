@@ -4,7 +4,10 @@
 //       ▲                       │                      │
 //       └───────────────────────┴── not a member ──────┘   the secret is wrong, or was changed
 //
-// Signed in means, as in the app, that the settings have a name and a server.
+// Signed in means, as in the app, that the settings have a name and a server. Who comes back from signing in with an
+// account has a one-time code, with which the server adds this browser to the account's devices:
+//
+//   come back ── code ──▶ guest's session ── add_device ──▶ the next session is a member's
 
 import { GuestBackend } from '../guest/backend.js';
 import { saveText } from '../guest/download.js';
@@ -17,6 +20,7 @@ import { isQuiet } from '../shared/quiet.js';
 import { linkTo } from './door.js';
 import { forgetPerson, keepStorage, loadMember, saveMember } from './membership.js';
 import { Notifier } from './notifier.js';
+import { deviceName } from './device-name.js';
 
 /** @typedef {import('../shared/model.d.ts').Settings} Settings */
 /** @typedef {import('../shared/protocol.js').Message} Message */
@@ -39,6 +43,8 @@ export class DoorBackend extends GuestBackend {
   #member = null;
   /** Whether the server has yet to say whether the person is a member. */
   #asking = false;
+  /** The one-time code of a sign-in with an account. @type {string | null} */
+  #code = null;
   #notifier = new Notifier();
 
   /** @param {Door} door */
@@ -50,7 +56,8 @@ export class DoorBackend extends GuestBackend {
 
   async begin() {
     this.#member = await loadMember();
-    if (this.#isSignedIn()) this.connect();
+    if (this.door.returned) this.#code = await this.#fetchCode();
+    if (this.#code || this.#isSignedIn()) this.connect();
   }
 
   credentials() {
@@ -75,6 +82,8 @@ export class DoorBackend extends GuestBackend {
       case 'save_calendar': return { path: saveText(`lunchroom-${this.#table(args.table).starts_ms}.ics`, 'text/calendar', this.#calendar(args.table)), opened: false };
       case 'calendar_address': return this.#calendarAddress(args.token);
       case 'revoke_calendar': return this.#ask('revoke_calendar');
+      case 'account_devices': return (await this.board.request({ type: 'account', do: 'devices' }))?.devices ?? [];
+      case 'remove_device': return this.board.request({ type: 'account', do: 'remove_device', key: args.key });
       case 'dismiss_reminders':
         this.board.dismiss(args.last);
         return this.updateBoard();
@@ -84,11 +93,13 @@ export class DoorBackend extends GuestBackend {
   }
 
   /** Subscribes to the board, or asks the person to sign in again. @param {Session} session @param {Message} welcome */
-  async welcomed(session, { member = true }) {
+  async welcomed(session, { member = true, account = null }) {
+    if (this.#code) return this.#addDevice(session, this.#code);
     const asked = this.#asking;
     this.#asking = false;
-    if (!member) return this.#refuse(session, asked ? 'wrong_secret' : 'secret_changed');
-    if (asked) await this.#remember();
+    if (!member) return this.#refuse(session, asked ? 'wrong_secret' : this.door.hasAccounts && !this.#member ? 'device_removed' : 'secret_changed');
+    this.update({ you: { ...this.current().you, person: account?.person ?? null, account: account?.name ?? null } });
+    if (asked || account && !this.#isSignedIn()) await this.#remember(account?.name);
     // The board stays as it is without an answer: the next session asks again.
     await this.board.request({ type: 'board', do: 'subscribe' }).catch(error => console.warn('subscribe', error.code));
   }
@@ -114,10 +125,37 @@ export class DoorBackend extends GuestBackend {
     this.connect();
   }
 
-  /** The server has accepted the person: this browser remembers them. */
-  async #remember() {
+  /** @param {Session} session @param {{ code?: string } | undefined} error */
+  ended(session, error) {
+    super.ended(session, error);
+    if (error?.code === 'device_removed') this.#refuse(session, error.code);
+  }
+
+  /** Asks for the code of the sign-in from which the person comes back. @returns {Promise<string | null>} */
+  async #fetchCode() {
+    try {
+      const answer = await fetch('/auth/code', { method: 'POST', credentials: 'same-origin' });
+      if (answer.ok) return (await answer.json()).code;
+    } catch { /* as if there were none */ }
+    this.door.trouble = 'sign_in_expired';
+    return null;
+  }
+
+  /** Adds this browser to the account, and starts the session of a member. @param {Session} session @param {string} code */
+  async #addDevice(session, code) {
+    this.#code = null;
+    try {
+      await this.board.request({ type: 'account', do: 'add_device', code, name: deviceName(navigator.userAgent) });
+      this.connect();
+    } catch (error) {
+      this.#refuse(session, /** @type {{ code: string }} */ (error).code);
+    }
+  }
+
+  /** The server has accepted the person: this browser remembers them. @param {string} [name] that of their account */
+  async #remember(name = this.current().settings.name) {
     const { server } = this.door;
-    const settings = { ...this.current().settings, servers: [{ url: server, fingerprint: null, name: hostOf(server), secret: null }], server: 0 };
+    const settings = { ...this.current().settings, name, servers: [{ url: server, fingerprint: null, name: hostOf(server), secret: null }], server: 0 };
     await saveMember(this.#member);
     keepStorage();
     saveSettings(settings);
@@ -130,7 +168,7 @@ export class DoorBackend extends GuestBackend {
     const settings = { ...this.current().settings, servers: [], server: null };
     saveSettings(settings);
     this.board.end();
-    this.update({ settings, board: null, reminders: [] });
+    this.update({ settings, board: null, reminders: [], you: { key: this.current().you.key } });
     if (this.current().call.stage.kind === 'idle' || this.current().call.stage.kind === 'ended') {
       session.close();
       this.update({ session: { kind: 'closed', problem: null } });
@@ -141,6 +179,8 @@ export class DoorBackend extends GuestBackend {
   async #signOut() {
     // Without the key nobody could void the calendar's address later.
     if (this.current().settings.servers[0]?.calendar) await Promise.race([this.#ask('revoke_calendar').catch(() => {}), pause(SIGN_OUT_MS)]);
+    // A browser that nobody uses any more is no device of the account.
+    if (this.current().you.account) await Promise.race([this.board.request({ type: 'account', do: 'remove_device', key: this.current().you.key }).catch(() => {}), pause(SIGN_OUT_MS)]);
     this.unload();
     await forgetPerson();
     location.reload();

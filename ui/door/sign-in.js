@@ -1,4 +1,4 @@
-// The first screen of the door: a name, and the community's passphrase if it has one.
+// The first screen of the door: an account, or a name and the community's passphrase, as far as it has them.
 
 import { backend, state } from '../shared/backend.js';
 import { h, id, shown, text } from '../shared/dom.js';
@@ -37,17 +37,22 @@ export class SignIn extends View {
     input.addEventListener('input', () => this.#saveTyped());
     this.error = h('p', { class: 'trouble', role: 'alert', id: id('error'), hidden: true });
     this.go = h('button', { type: 'submit', class: 'primary large', id: 'sign-in' });
+    const account = this.account = h('button', { type: 'button', class: 'primary large', id: 'sign-in-account', text: t.signInAccount, onclick: () => this.#withAccount() });
+    const { needsSecret, hasAccounts } = this.door;
+    if (hasAccounts) this.go.classList.remove('primary', 'large');
     const form = h('form', { novalidate: true, onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); this.#submit(); } },
       h('div', { class: 'field' }, h('label', { for: name.id, text: t.yourName }), name),
-      this.door.needsSecret ? field : null, this.error, this.go);
+      needsSecret ? field : null, hasAccounts ? null : this.error, this.go);
+    const ways = hasAccounts ? [h('div', { class: 'field' }, this.error, account), ...(needsSecret ? [h('p', { class: 'quiet', text: t.signInOr }), form] : [])] : [form];
     this.append(h('main', { class: 'center' }, h('div', { class: 'card' },
       h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 1 })),
       h('h1', { text: t.doorTitle }), h('p', { class: 'lead', text: t.doorLead }),
-      ...(able ? [form] : [h('p', { class: 'trouble', text: isSecureContext ? t.browserTooOld : t.doorNeedsHttps })]),
+      ...(able ? ways : [h('p', { class: 'trouble', text: isSecureContext ? t.browserTooOld : t.doorNeedsHttps })]),
       h('p', { class: 'quiet', text: t.doorInApp(hostOf(this.door.server)) })), new LanguageChoice()));
   }
 
   connected() {
+    if (this.door.hasAccounts) return this.account?.focus();
     (this.name?.value ? this.door.needsSecret ? this.secret : this.go : this.name)?.focus();
   }
 
@@ -58,7 +63,8 @@ export class SignIn extends View {
     const failure = session.kind === 'open' ? null : session.problem;
     const waits = session.kind === 'connecting' && failure === null;
     go.disabled = waits;
-    text(go, waits ? t.signingIn : t.signIn);
+    text(go, waits ? t.signingIn : this.door.hasAccounts ? t.signInSecret : t.signIn);
+    if (this.account) this.account.disabled = waits;
     const { trouble } = this.door;
     const words = this.#missing ? this.#missing === 'name' ? t.nameMissing : t.secretMissing : trouble ? problem(trouble) : failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : '';
     shown(error, words !== '');
@@ -68,6 +74,12 @@ export class SignIn extends View {
     if (trouble !== 'wrong_secret') return;
     secret.focus();
     secret.select();
+  }
+
+  /** The page leaves for the issuer, and comes back. */
+  #withAccount() {
+    if (this.account) this.account.disabled = true;
+    location.assign('/auth/start');
   }
 
   #saveTyped() {

@@ -232,6 +232,7 @@ export class GuestBackend {
       if (now.stage.kind === 'reconnecting' && call.you) this.#updateCall({ stage: { kind: 'joined' } });
     };
     on(session, 'welcome', message => {
+      this.board.be(message.account?.person ?? key.publicKey);
       opened();
       this.welcomed(session, message);
     });
@@ -241,7 +242,7 @@ export class GuestBackend {
       this.update({ session: { kind: 'connecting', server: this.invitation.server, problem: { code, message, device: null } } });
       if (this.current().call.stage.kind === 'joined') this.#updateCall({ stage: { kind: 'reconnecting' } });
     });
-    on(session, 'ended', error => this.update({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } }));
+    on(session, 'ended', error => this.ended(session, error));
     on(session, 'message', message => this.#handleMessage(message));
     on(call, 'joined', message => {
       this.#disconnected.clear();
@@ -277,6 +278,11 @@ export class GuestBackend {
     on(call, 'ended', code => this.#handleEnd(code));
   }
 
+  /** The session has ended for good. @param {Session} _session @param {{ code?: string, message?: string } | undefined} error */
+  ended(_session, error) {
+    this.update({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } });
+  }
+
   /** Subscribes to the table of the link, so that an invalid link is reported before the device check. @param {Session} session @param {Message} _welcome */
   async welcomed(session, _welcome) {
     const { room, invite } = this.invitation;
@@ -307,6 +313,7 @@ export class GuestBackend {
   #handleMessage(message) {
     switch (message.type) {
       case 'board':
+      case 'account':
         if (this.board.handle(message, Date.now())) this.updateBoard();
         break;
       case 'room': return this.#handleRoom(message);

@@ -23,6 +23,7 @@
  *   `open_link {link}`, `dismiss_link`, `dismiss_notice`, `host_here`, `stop_hosting`, `connect {server, fingerprint?}`, `stats`,
  *   `export_log`, `check_connection {server?, fingerprint?, language}` (a ConnectionReport), `check_others` (their reports appear in the state), `copy {text}`; of the board: `lay_table {draft}`, `take_seat {table, wait}`, `leave_seat {table}`, `delete_table {table}`, `cancel_date {table}` (of a weekly table, only this date), `move_table {table, starts_ms, minutes}`,
  *   `eat_now {with}`, `stop_waiting`, `set_presence {presence}`, `about_me` (an AboutMe), `save_about_me` (the file's name), `forget_me`, `make_invite {room, uses, hours}`, `dismiss_reminders {last}`, `save_calendar {table}`, `ics {table}`, `calendar_address {token}` (a CalendarAddress; `token` is the one that the settings have, or null), `revoke_calendar`;
+ *   of the person's account: `account_devices` (AccountDevices), `remove_device {key}`, `account_sign_in` (in the app: opens the browser, and ends when the person has come back);
  *   of the door: `sign_in {name, secret}`, `sign_out`, `app_link {room}`;
  *   of a room: `admit {id}`, `refuse {id}`, `lock {locked}`, `mute {id}`, `lower_hand {id}`, `spotlight {id}` (null: nobody), `hand_over {id}`, `remove {id}`. Rejects with a CommandError.
  * @property {(host: HTMLElement, picture: Picture) => () => void} attach

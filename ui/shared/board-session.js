@@ -39,6 +39,11 @@ export class BoardSession {
     this.#fold = new BoardFold(you);
   }
 
+  /** The server knows the person by this id. @param {string} you */
+  be(you) {
+    this.#fold = new BoardFold(you);
+  }
+
   /** The session is lost. Its requests get no more answers. */
   lost() {
     for (const request of this.#waiting.splice(0)) request.reject({ code: 'unanswered', message: 'the connection was lost before the server answered' });
@@ -52,9 +57,9 @@ export class BoardSession {
   }
 
   /**
-   * Sends a request to the board. While the connection is interrupted, it waits until the session is resumed or lost.
-   * @param {Message} message of type `board`
-   * @returns {Promise<Message | undefined>} the invite, the calendar's token or the record that was asked for; undefined for
+   * Sends a request about the board or the account. While the connection is interrupted, it waits until the session is resumed or lost.
+   * @param {Message} message of type `board` or `account`
+   * @returns {Promise<Message | undefined>} the invite, the calendar's token, the devices or the record that was asked for; undefined for
    *   other requests. Rejects with the server's error, or with `unanswered`, `not_connected` or `server_too_old`.
    */
   request(message) {
@@ -67,7 +72,7 @@ export class BoardSession {
   }
 
   /**
-   * Handles a message of type `board`.
+   * Handles a message of type `board` or `account`.
    * @param {Message} message @param {number} localMs this machine's clock, Unix milliseconds
    * @returns {boolean} whether `state` or `reminders` have changed
    */
@@ -81,6 +86,9 @@ export class BoardSession {
         return false;
       case 'calendar':
         this.#take(request => request.awaited === 'calendar')?.resolve(message);
+        return false;
+      case 'devices':
+        this.#take(request => request.awaited === 'devices')?.resolve(message);
         return false;
       case 'about_me':
         this.#take(request => request.awaited === 'about_me')?.resolve(message);

@@ -94,8 +94,8 @@ const MAX_RETRY_MS = 300_000;
 /** Upper bound of the server's `resume_ms`. */
 const MAX_RESUME_MS = 300_000;
 /** Handshake errors after which a further attempt would fail the same way, and the close codes with the same meaning. */
-const FINAL = ['malformed', 'unsupported_version', 'bad_signature', 'bad_name', 'replaced'];
-const FINAL_CLOSES = new Map([[4003, 'unsupported_version'], [4004, 'bad_signature'], [4006, 'bad_name'], [4014, 'replaced']]);
+const FINAL = ['malformed', 'unsupported_version', 'bad_signature', 'bad_name', 'replaced', 'device_removed'];
+const FINAL_CLOSES = new Map([[4003, 'unsupported_version'], [4004, 'bad_signature'], [4006, 'bad_name'], [4014, 'replaced'], [4034, 'device_removed']]);
 /** Close codes that this side sends. Only 1000 ends the session and frees the seat. */
 const CLOSE = { normal: 1000, malformed: 4000, timeout: 4013 };
 

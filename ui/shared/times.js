@@ -115,6 +115,9 @@ export const localClock = ms => clock(ms, ownZone());
 /** A moment in this machine's zone: the time, with the weekday unless it is today. @param {number} ms Unix milliseconds */
 export const momentWords = ms => dayOf(ms, ownZone()) === dayOf(Date.now(), ownZone()) ? localClock(ms) : `${weekday(dayOf(ms, ownZone()))} ${localClock(ms)}`;
 
+/** "Monday, 23 November", in this machine's zone. @param {number} ms */
+export const dayWords = ms => longDay(dayOf(ms, ownZone()));
+
 /** Whether the zone's wall clock differs from this machine's. @param {number} ms @param {string} zone */
 export const differsFromLocal = (ms, zone) => dayOf(ms, zone) !== dayOf(ms, ownZone()) || minuteOf(ms, zone) !== minuteOf(ms, ownZone());
 

@@ -259,10 +259,13 @@ impl Driver {
     /// Passes the board's messages to the board, and every other signal to the call.
     fn handle_signal(&mut self, now: Instant, signal: Signal) {
         if let Signal::Welcome { .. } = signal {
-            self.board.begin(&self.session.key());
+            self.board.begin(&self.session.person());
         }
         if !self.board.handle_signal(unix_ms(), &signal) {
             self.session.handle_signal(now, signal);
+        }
+        if self.board.take_device_added() {
+            self.session.begin_again(now);
         }
     }
 
@@ -294,6 +297,9 @@ impl Driver {
             Request::Stats(answer) => self.peers.stats(answer),
             Request::Board(request, answer) => {
                 self.board.request(now, &mut self.session.signalling, request, answer);
+            }
+            Request::Account(request, answer) => {
+                self.board.request_account(now, &mut self.session.signalling, request, answer);
             }
             Request::Chat(text, answer) => {
                 let _ = answer.send(self.session.send_chat(now, &text)); // the receiver may be dropped
@@ -396,6 +402,7 @@ impl Driver {
             let mut modified = false;
             if session {
                 modified |= replace(&mut view.session, self.session.session_view());
+                modified |= replace(&mut view.account, self.session.account().clone());
             }
             if call {
                 modified |= view.replace_call(self.session.call_view());
@@ -446,6 +453,7 @@ impl Inbox {
 fn first_view(session: &CallSession, devices: &Devices) -> AppView {
     AppView {
         session: session.session_view(),
+        account: session.account().clone(),
         call: Arc::new(session.call_view()),
         chat: session.chat(),
         devices: devices.found(),

@@ -8,6 +8,7 @@ use crate::request::{BoardAnswer, Request};
 use crate::stats::EngineStats;
 use crate::view::{AppView, Picture, Problem};
 use media::slot::FrameSlot;
+use signaling::account::AccountRequest;
 use signaling::board::BoardRequest;
 use signaling::message::ParticipantId;
 use std::path::PathBuf;
@@ -99,6 +100,14 @@ impl Engine {
     pub async fn board(&self, request: BoardRequest) -> Result<BoardAnswer, Problem> {
         let (answer, answered) = oneshot::channel();
         self.requests.send(Request::Board(request, answer)).await.map_err(|_| gone())?;
+        answered.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Sends a request about the person's account on the server with the current session, and returns the server's answer.
+    /// After a device was added, another session begins.
+    pub async fn account(&self, request: AccountRequest) -> Result<BoardAnswer, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request::Account(request, answer)).await.map_err(|_| gone())?;
         answered.await.unwrap_or_else(|_| Err(gone()))
     }
 

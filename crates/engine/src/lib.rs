@@ -56,7 +56,7 @@ pub use share_out::ShareOutStats;
 pub use stats::{EngineStats, ParticipantStats};
 pub use video_in::{Latency, VideoInStats};
 pub use video_out::{VideoLimits, VideoOutStats};
-pub use view::{AppView, Picture, Problem, Reminder, SessionView, Share, ShareState, Tile};
+pub use view::{AccountView, AppView, Picture, Problem, Reminder, SessionView, Share, ShareState, Tile};
 
 /// Returns the cameras, microphones and loudspeakers that are present now. Blocks while the system looks for them.
 pub fn devices_now() -> Vec<DeviceInfo> {

@@ -4,12 +4,13 @@ use crate::config::Command;
 use crate::stats::EngineStats;
 use crate::view::{Picture, Problem, Tile};
 use media::slot::FrameSlot;
+use signaling::account::{AccountDevice, AccountRequest};
 use signaling::board::{AboutMe, BoardRequest, CalendarToken};
 use signaling::message::ParticipantId;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
 
-/// The server's answer to a request to the board.
+/// The server's answer to a request about the board or the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BoardAnswer {
     /// The request took effect and is stored.
@@ -25,6 +26,8 @@ pub enum BoardAnswer {
     },
     /// What the server holds about this person.
     AboutMe(Box<AboutMe>),
+    /// The devices of the person's account.
+    Devices(Vec<AccountDevice>),
     /// The address of the person's calendar.
     Calendar {
         /// The secret part of it.
@@ -43,6 +46,7 @@ pub(crate) enum Request {
     Tiles(u64, Option<Vec<Tile>>),
     Stats(oneshot::Sender<EngineStats>),
     Board(BoardRequest, Answer),
+    Account(AccountRequest, Answer),
     /// Offers files to these participants.
     Offer(Vec<PathBuf>, Vec<ParticipantId>, oneshot::Sender<Result<(), Problem>>),
     /// The path of a received file, by the transfer's id.

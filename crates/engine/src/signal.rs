@@ -3,7 +3,7 @@
 use crate::check::Checked;
 use crate::config::ServerAddress;
 use crate::socket::{Socket, SocketEvent};
-use crate::view::{Problem, SessionView};
+use crate::view::{AccountView, Problem, SessionView};
 use call::{Distrust, Signal};
 use signaling::identity::DeviceKey;
 use signaling::message::{ClientMessage, ErrorCode};
@@ -37,7 +37,9 @@ pub(crate) struct Signalling {
     secrets: HashMap<String, String>,
     problem: Option<Problem>,
     unneeded_since: Option<Instant>,
-    /// Whether [`Signalling::view`] may have changed since the last [`Signalling::take_changed`].
+    /// What the server of the session said about accounts.
+    account: AccountView,
+    /// Whether [`Signalling::view`] or [`Signalling::account`] may have changed since the last [`Signalling::take_changed`].
     changed: bool,
 }
 
@@ -63,6 +65,7 @@ impl Signalling {
             secrets: HashMap::new(),
             problem: None,
             unneeded_since: None,
+            account: AccountView::default(),
             changed: false,
         }
     }
@@ -152,6 +155,21 @@ impl Signalling {
         let sent = open.session.send(now, message).map(|()| open.session.sent());
         self.pump(now);
         sent
+    }
+
+    /// Closes the session, after which another one begins.
+    pub(crate) fn begin_again(&mut self, now: Instant) {
+        self.close(now);
+    }
+
+    /// What the server of the session says about accounts.
+    pub(crate) fn account(&self) -> &AccountView {
+        &self.account
+    }
+
+    /// The id by which the board of the current server knows us.
+    pub(crate) fn person(&self) -> String {
+        self.account.own.as_ref().map_or_else(|| self.key(), |own| own.person.clone())
     }
 
     /// The key by which the current server knows us.
@@ -274,6 +292,7 @@ impl Signalling {
         }
         self.pump(now);
         self.changed |= self.open.take().is_some();
+        self.account = AccountView::default();
         self.unneeded_since = None;
     }
 
@@ -301,6 +320,10 @@ impl Signalling {
                 SessionOutput::Event(event) => {
                     if let Some(problem) = why(&event) {
                         self.problem.get_or_insert(problem);
+                        self.changed = true;
+                    }
+                    if let SessionEvent::Welcome(welcome) = &event {
+                        self.account = AccountView { sign_in: welcome.sign_in, own: welcome.account.clone() };
                         self.changed = true;
                     }
                     self.signals.extend(signal(event));

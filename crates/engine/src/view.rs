@@ -6,6 +6,7 @@ use call::{CallView, ChatLine};
 use devices::{DeviceInfo, DeviceKind};
 use files::TransferView;
 use serde::{Deserialize, Serialize};
+use signaling::account::AccountInfo;
 use signaling::board::Notice;
 use signaling::board_fold::BoardState;
 use signaling::message::ParticipantId;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub struct AppView {
     /// The signalling session.
     pub session: SessionView,
+    /// What its server says about accounts.
+    pub account: AccountView,
     /// The call.
     pub call: Arc<CallView>,
     /// The call's chat, oldest line first. The `Arc` changes only when a line arrives or the chat is cleared.
@@ -55,6 +58,15 @@ impl AppView {
         }
         other
     }
+}
+
+/// What a server says about accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountView {
+    /// Whether people can sign in with one.
+    pub sign_in: bool,
+    /// The account to which this device belongs, if it belongs to one.
+    pub own: Option<AccountInfo>,
 }
 
 /// A notice of the board with its number.

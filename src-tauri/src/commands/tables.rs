@@ -106,7 +106,7 @@ pub(crate) async fn make_invite(
     let server = server(&engine)?;
     match engine.board(BoardRequest::Invite { room: room.clone(), uses, hours }).await {
         Ok(BoardAnswer::Invite { room, invite, .. }) => link(&server, &room, Some(&invite)),
-        Ok(BoardAnswer::Done | BoardAnswer::Calendar { .. } | BoardAnswer::AboutMe(_)) => {
+        Ok(BoardAnswer::Done | BoardAnswer::Calendar { .. } | BoardAnswer::AboutMe(_) | BoardAnswer::Devices(_)) => {
             Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() })
         }
         // A room without a table has no door to guard, and neither has any room of a server without a board.
@@ -169,7 +169,7 @@ pub(crate) async fn calendar_address(
         Ok(BoardAnswer::Calendar { token: CalendarToken(token) }) => {
             Ok(CalendarAddress { address: calendar::address(&server.url, &token), token })
         }
-        Ok(BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::AboutMe(_)) => {
+        Ok(BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::AboutMe(_) | BoardAnswer::Devices(_)) => {
             Err(CommandError { code: "internal".into(), message: "the server sent no address".into() })
         }
         // A server that does not know the request.
@@ -229,7 +229,7 @@ pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
 async fn everything(engine: &Engine) -> Result<Box<AboutMe>, CommandError> {
     match engine.board(BoardRequest::AboutMe).await? {
         BoardAnswer::AboutMe(about) => Ok(about),
-        BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::Calendar { .. } => {
+        BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::Calendar { .. } | BoardAnswer::Devices(_) => {
             Err(CommandError { code: "internal".into(), message: "the server sent something else".into() })
         }
     }
@@ -243,7 +243,7 @@ async fn room(engine: &Engine, request: RoomRequest) -> Answer {
     command(engine, Command::Room(request)).await
 }
 
-fn server(engine: &Engine) -> Result<ServerAddress, CommandError> {
+pub(super) fn server(engine: &Engine) -> Result<ServerAddress, CommandError> {
     let message = "There is no connection to a server.";
     let missing = || CommandError { code: "not_connected".into(), message: message.into() };
     engine.view().borrow().session.server().cloned().ok_or_else(missing)

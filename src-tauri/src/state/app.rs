@@ -79,11 +79,23 @@ pub struct Abilities {
 }
 
 /// The identity of this device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct You {
     /// The public key that the current server knows, base64url. Empty without a server.
     pub key: String,
+    /// The id by which the board of the current server knows the person, if that is not the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub person: Option<String>,
+    /// The name of the person's account on the current server, if this device belongs to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional = nullable))]
+    pub account: Option<String>,
+    /// Whether people can sign in on the current server with an account.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+    pub sign_in: bool,
 }
 
 /// An opened link that waits for an answer. Nothing has been sent to its server.

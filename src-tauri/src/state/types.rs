@@ -3,9 +3,10 @@
 
 use super::*;
 use crate::commands::files::TransferChoice;
+use engine::signaling::account::AccountDevice;
 use engine::signaling::board::{
-    AboutMe, AboutTable, Door, Draft, Knocker, Meeting, Notice, NoticeKind, PersonInfo, Presence, Sitter, TableInfo,
-    UsedInvite, Waiting,
+    AboutAccount, AboutMe, AboutTable, Door, Draft, Knocker, Meeting, Notice, NoticeKind, PersonInfo, Presence, Sitter,
+    TableInfo, UsedInvite, Waiting,
 };
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
@@ -48,7 +49,7 @@ fn file() -> String {
         CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice Problem
         Settings KnownPerson KnownServer Language Theme Noise
-        AboutMe AboutTable UsedInvite Meeting
+        AboutMe AboutAccount AccountDevice AboutTable UsedInvite Meeting
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         TransferView TransferState TransferReason TransferChoice
         MediaState Join Tile Picture Draft SavedCalendar CalendarAddress CommandError

@@ -8,6 +8,7 @@ import { ask, openDialog } from './dialog.js';
 
 /** @typedef {import('../model.d.ts').AboutMe} AboutMe */
 /** @typedef {import('../model.d.ts').AboutTable} AboutTable */
+/** @typedef {import('../model.d.ts').AboutAccount} AboutAccount */
 /** @typedef {import('../model.d.ts').Waiting} Waiting */
 
 /** Opens the dialog and asks the server. */
@@ -56,13 +57,14 @@ function wordsOf(error) {
 }
 
 /** Whether the server has stored nothing: it knows the key and the name while the person is connected. @param {AboutMe} about */
-const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by, calendar }) => !tables.length && !invites.length && !met.length && !waiting && !named_by && !calendar;
+const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by, calendar, account }) => !tables.length && !invites.length && !met.length && !waiting && !named_by && !calendar && !account;
 
 /** @param {AboutMe} about @returns {Node[]} */
 function sections(about) {
   const zone = zoneOr(about.zone), { tables = [], invites = [], met = [], left_out: leftOut } = about;
   return [
     h('section', {}, h('h3', { text: t.about.you }), person(about)),
+    about.account ? h('section', {}, h('h3', { text: t.about.account }), account(about.account)) : null,
     listed(t.about.tables, tables.map(one => table(one, zone))),
     listed(t.about.eatNow, eatNow(about, zone)),
     listed(t.about.invites, invites.map(one => line(t.about.expires(moment(one.expires_ms, zone))))),
@@ -76,6 +78,13 @@ function sections(about) {
 function person({ names, key, member, presence, sessions, calendar }) {
   const rows = [[t.about.name, names.join(', ')], [t.about.key, key], [t.about.role, member ? t.about.member : t.about.guest], [t.about.now, `${t.presences[presence]} · ${t.about.connections(sessions)}`], ...(calendar ? [[t.about.calendar, t.about.hasCalendar]] : [])];
   return h('dl', {}, ...rows.flatMap(([name, value]) => [h('dt', { text: name }), h('dd', { dir: 'auto', text: value })]));
+}
+
+/** @param {AboutAccount} account */
+function account({ name, issuer, subject, devices }) {
+  const rows = [[t.about.accountName, name], [t.about.issuer, issuer], [t.about.subject, subject]];
+  return h('div', {}, h('dl', {}, ...rows.flatMap(([term, value]) => [h('dt', { text: term }), h('dd', { dir: 'auto', text: value })])),
+    h('p', { text: t.about.devices(devices.map(one => one.name || t.unnamedDevice)) }));
 }
 
 /** A list with a heading; null if there is nothing. @param {string} title @param {HTMLLIElement[]} items @param {string} [words] */

@@ -52,7 +52,7 @@ export class Card extends HTMLElement {
     const topic = table.topic || t.table;
     this.classList.toggle('mine', mine);
     this.classList.toggle('full', full && !mine);
-    this.glyph.replaceChildren(roundTable({ seats: table.seats, taken: table.taken, takenCount: table.taken_count, mine: backend.state?.you.key, ...(board.member && !mine && !full ? { take: () => this.#take() } : {}) }));
+    this.glyph.replaceChildren(roundTable({ seats: table.seats, taken: table.taken, takenCount: table.taken_count, mine: backend.state?.you.person ?? backend.state?.you.key, ...(board.member && !mine && !full ? { take: () => this.#take() } : {}) }));
     text(this.topic, topic);
     const times = table.now ? t.untilTime(clock(table.ends_ms, zone)) : `${clock(table.starts_ms, zone)}–${clock(table.ends_ms, zone)}`;
     const own = table.now ? null : ownTime(table.starts_ms, zone);

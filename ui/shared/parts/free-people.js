@@ -58,7 +58,7 @@ export class FreePeople extends View {
   update({ board, you }) {
     if (!board || !this.heading || !this.find || !this.count || !this.window) return;
     text(this.heading, board.member ? t.whoIsFree : t.freeCount(board.free_count));
-    const others = board.people.filter(person => person.id !== you.key);
+    const others = board.people.filter(person => person.id !== (you.person ?? you.key));
     shown(this.find, others.length >= SEARCH_FROM);
     const key = others.map(person => `${person.id}${person.presence}${person.name}`).join();
     if (key !== this.#key) {

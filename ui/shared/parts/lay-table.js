@@ -112,7 +112,8 @@ export function layTable(at = {}) {
     fewer.disabled = draft.seats === MIN_SEATS;
     more.disabled = draft.seats === MAX_SEATS;
     const { name } = state().settings;
-    glyph.replaceChildren(roundTable({ seats: draft.seats, taken: [{ id: state().you.key, name }], takenCount: 1, mine: state().you.key }));
+    const { person, key } = state().you, own = person ?? key;
+    glyph.replaceChildren(roundTable({ seats: draft.seats, taken: [{ id: own, name }], takenCount: 1, mine: own }));
   }
 
   /** @param {string} words */

@@ -9,6 +9,8 @@ import { t } from '../strings.js';
 import { isMine } from '../tables.js';
 import { View } from '../view.js';
 import { openAboutMe } from './about-me.js';
+import { signInWithAccount } from './account.js';
+import { openMyDevices } from './my-devices.js';
 import { announce, attempt } from './notices.js';
 import { checkConnection } from './connection-check.js';
 import { Devices } from './devices.js';
@@ -79,7 +81,11 @@ export class SettingsPanel extends View {
     limitInput(input, LIMITS.name);
     input.addEventListener('change', () => input.value.trim() ? save({ name: input.value.trim() }) : (input.value = state().settings.name));
     this.#follow.push(settings => { if (document.activeElement !== input) input.value = settings.name; });
-    return h('div', { class: 'field' }, h('label', { for: 'settings-name', text: t.yourName }), input);
+    // On other servers the app still needs a name.
+    const hint = state().you.account ? h('p', { class: 'quiet', id: 'settings-name-hint', text: t.nameFromAccount }) : null;
+    if (hint) input.setAttribute('aria-describedby', hint.id);
+    input.readOnly = hint !== null && backend.shell === 'door';
+    return h('div', { class: 'field' }, h('label', { for: 'settings-name', text: t.yourName }), input, hint);
   }
 
   /** @param {string} name @param {string} label @param {string[][]} options @param {(value: string) => void} set @param {(settings: Settings) => string} get */
@@ -145,10 +151,10 @@ export class SettingsPanel extends View {
 
   /** The community whose door this is, and the way out. */
   #account() {
-    const { settings, session } = state();
+    const { settings, session, you } = state();
     const host = settings.servers[0]?.name ?? (session.kind === 'closed' ? '' : hostOf(session.server));
-    return h('div', { class: 'account' }, h('p', {}, h('strong', { text: host })), h('p', { class: 'quiet', text: t.signedInHere }),
-      h('button', { type: 'button', class: 'small', id: 'sign-out', text: t.signOut, onclick: () => signOut() }));
+    return h('div', { class: 'account' }, h('p', {}, h('strong', { text: host })), h('p', { class: 'quiet', text: you.account ? t.signedInAccount(you.account) : t.signedInHere }),
+      myDevices(), h('button', { type: 'button', class: 'small', id: 'sign-out', text: t.signOut, onclick: () => signOut() }));
   }
 
   #servers() {
@@ -186,7 +192,11 @@ export class SettingsPanel extends View {
       await save(known < 0 ? { servers: [...servers, server], server: servers.length } : { server: known });
       await attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint }));
     } }, input, h('button', { type: 'submit', class: 'small', text: t.add }));
-    return h('div', {}, list, add, h('button', { type: 'button', class: 'small', id: 'settings-check', text: t.checkConnection, onclick: () => checkConnection() }));
+    const { session, you } = state();
+    const account = session.kind === 'open' && (you.sign_in || you.account)
+      ? h('div', { class: 'account' }, h('p', { class: 'quiet', text: you.account ? t.signedInAs(you.account) : t.accountOn(hostOf(session.server)) }),
+        you.account ? myDevices() : h('button', { type: 'button', class: 'small', id: 'sign-in-account', text: t.signInAccount, onclick: () => signInWithAccount() })) : null;
+    return h('div', {}, list, account, add, h('button', { type: 'button', class: 'small', id: 'settings-check', text: t.checkConnection, onclick: () => checkConnection() }));
   }
 }
 customElements.define('lr-settings', SettingsPanel);
@@ -196,10 +206,13 @@ export function shortcuts() {
   return h('dl', { class: 'shortcuts' }, ...rows.flatMap(([key, words]) => [h('dt', {}, h('kbd', { text: key })), h('dd', { text: words })]));
 }
 
-/** The seats belong to the key of this browser, which is lost. */
+/** A button for the devices of the person's account, if they have one here. */
+const myDevices = () => state().you.account ? h('button', { type: 'button', class: 'small', id: 'my-devices', text: t.myDevices, onclick: () => openMyDevices() }) : null;
+
+/** The seats belong to the account, or to the key of this browser, which is lost. */
 async function signOut() {
   const seats = state().board?.tables.filter(isMine).length ?? 0;
-  if (await ask({ title: t.signOut, words: t.signOutSure(seats), yes: t.signOut, danger: true })) await attempt(backend.call('sign_out'));
+  if (await ask({ title: t.signOut, words: state().you.account ? t.signOutAccountSure : t.signOutSure(seats), yes: t.signOut, danger: true })) await attempt(backend.call('sign_out'));
 }
 
 async function exportLog() {

@@ -11,6 +11,7 @@ import { layTable } from '../parts/lay-table.js';
 import { announce, attempt } from '../parts/notices.js';
 import { menu } from '../parts/menu.js';
 import { openMyCalendar } from '../parts/my-calendar.js';
+import { signInWithAccount } from '../parts/account.js';
 import { RoomField } from '../parts/room-field.js';
 import { roundTable } from '../parts/round-table.js';
 import { openSettings } from '../parts/settings.js';
@@ -39,6 +40,7 @@ export class BoardScreen extends View {
     this.peopleButton = h('button', { type: 'button', class: 'who-button', id: 'who-is-free', 'aria-expanded': 'false', onclick: () => this.#showDrawer(!this.#drawerOpen) }, icon('people'), h('span'));
     const more = h('button', { type: 'button', class: 'icon-only plain', id: 'board-more', 'aria-label': t.more, title: t.more }, icon('more'));
     const actions = h('div', { class: 'tools' }, this.peopleButton, this.lay, more);
+    this.account = h('section', { class: 'banner', hidden: true }, h('p', { text: t.signInNeeded }), h('button', { type: 'button', class: 'primary', id: 'board-sign-in', text: t.signInAccount, onclick: () => signInWithAccount() }));
     this.waiting = h('section', { class: 'banner waiting', role: 'status', hidden: true });
     this.next = h('section', { class: 'banner next', role: 'status', hidden: true });
     this.trouble = h('section', { class: 'banner trouble-banner', role: 'alert', hidden: true });
@@ -50,7 +52,7 @@ export class BoardScreen extends View {
       h('header', { class: 'top' },
         h('div', { class: 'brand' }, roundTable({ seats: 4, taken: [], takenCount: 1 }), h('div', {}, h('h1', { text: t.lunch }), this.status)),
         this.presence, this.eat, actions),
-      h('div', { class: 'banners' }, this.trouble, this.waiting, this.next),
+      h('div', { class: 'banners' }, this.trouble, this.account, this.waiting, this.next),
       h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline));
     menu(more, () => [
       ...(backend.shell === 'app' ? [{ words: t.openLink, icon: /** @type {const} */ ('link'), run: pasteLink }, { words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
@@ -68,7 +70,7 @@ export class BoardScreen extends View {
   }
 
   /** @param {AppState} state */
-  update({ session, board }) {
+  update({ session, board, you }) {
     const { status, presence, eat, lay, day, free, rooms, peopleButton, trouble } = this;
     if (!status || !presence || !eat || !lay || !day || !free || !rooms || !peopleButton || !trouble) return;
     const open = session.kind === 'open', hasBoard = board !== null;
@@ -79,6 +81,7 @@ export class BoardScreen extends View {
     shown(trouble, (failure !== null && hasBoard) || outdated);
     text(trouble, failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : t.boardMayBeOld);
     const member = board?.member ?? false;
+    if (this.account) shown(this.account, open && !member && backend.shell === 'app' && you.sign_in === true && !you.account);
     for (const part of [presence, eat, lay]) shown(part, member);
     shown(peopleButton, hasBoard);
     shown(day, hasBoard);
@@ -89,7 +92,7 @@ export class BoardScreen extends View {
     this.#updateOffline(session, needsBoard);
     if (!board) return;
     eat.disabled = lay.disabled = presence.disabled = !open;
-    const me = board.people.find(person => person.id === state().you.key);
+    const me = board.people.find(person => person.id === (you.person ?? you.key));
     const isFree = me ? me.presence === 'free' : false;
     attribute(presence, 'aria-checked', String(isFree));
     presence.dataset.presence = me?.presence ?? 'away';

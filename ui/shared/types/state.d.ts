@@ -147,7 +147,19 @@ export type You = {
 /**
  * The public key that the current server knows, base64url. Empty without a server.
  */
-key: string, };
+key: string,
+/**
+ * The id by which the board of the current server knows the person, if that is not the key.
+ */
+person?: string | null,
+/**
+ * The name of the person's account on the current server, if this device belongs to one.
+ */
+account?: string | null,
+/**
+ * Whether people can sign in on the current server with an account.
+ */
+sign_in?: boolean, };
 
 /**
  * An opened link that waits for an answer. Nothing has been sent to its server.
@@ -768,7 +780,7 @@ now_ms: number,
  */
 zone: string,
 /**
- * The device key.
+ * The id of the person: the device key, or that of the account's first device.
  */
 key: string,
 /**
@@ -812,6 +824,10 @@ invites?: Array<UsedInvite>,
  */
 met?: Array<Meeting>,
 /**
+ * The person's account, if they have signed in.
+ */
+account?: AboutAccount,
+/**
  * Days for which the server remembers who met whom.
  */
 met_days: number,
@@ -819,6 +835,52 @@ met_days: number,
  * Number of tables, invites and meetings that are missing above.
  */
 left_out: number, };
+
+/**
+ * An account that the server has stored, with the person's devices.
+ */
+export type AboutAccount = {
+/**
+ * The issuer (`iss`).
+ */
+issuer: string,
+/**
+ * Id of the account at the issuer (`sub`).
+ */
+subject: string,
+/**
+ * The name that others see.
+ */
+name: string,
+/**
+ * The devices, the earliest first.
+ */
+devices: Array<AccountDevice>, };
+
+/**
+ * A device of an account.
+ */
+export type AccountDevice = {
+/**
+ * Its key, base64url. The client finds itself by it.
+ */
+key: string,
+/**
+ * What the person calls it; may be empty.
+ */
+name: string,
+/**
+ * When it was added, Unix milliseconds.
+ */
+added_ms: number,
+/**
+ * When it was last used, Unix milliseconds, to a day.
+ */
+used_ms: number,
+/**
+ * Whether it is connected.
+ */
+connected: boolean, };
 
 /**
  * A table, and what the person has to do with it.

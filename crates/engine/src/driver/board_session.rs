@@ -10,6 +10,7 @@ use crate::request::{Answer, BoardAnswer};
 use crate::signal::Signalling;
 use crate::view::{Problem, Reminder};
 use call::Signal;
+use signaling::account::{AccountNews, AccountRequest};
 use signaling::board::{BoardNews, BoardRequest, Notice};
 use signaling::board_fold::{BoardFold, BoardState};
 use signaling::message::{ClientMessage, ErrorCode, ErrorMessage, ServerMessage};
@@ -32,6 +33,8 @@ pub(crate) struct BoardSession {
     reminders: VecDeque<Reminder>,
     /// Keyed by the number of the message, which some answers do not name.
     waiting: VecDeque<(u64, Awaited, Answer)>,
+    /// The server has added this device to an account since the last [`BoardSession::take_device_added`].
+    device_added: bool,
     /// Whether the board or the reminders have changed since the last [`BoardSession::take_changed`].
     changed: bool,
 }
@@ -47,6 +50,10 @@ enum Awaited {
     Calendar,
     /// What the server holds about this person.
     AboutMe,
+    /// The devices of the person's account.
+    Devices,
+    /// `done`, after which this device belongs to an account.
+    AddedDevice,
 }
 
 impl BoardSession {
@@ -57,13 +64,14 @@ impl BoardSession {
             shown: None,
             reminders: VecDeque::new(),
             waiting: VecDeque::new(),
+            device_added: false,
             changed: false,
         }
     }
 
-    /// Starts a new session with a server that knows us by this key. Discards the state of the old session.
-    pub(crate) fn begin(&mut self, key: &str) {
-        self.fold.reset(key);
+    /// Starts a new session with a server whose board knows us by this id. Discards the state of the old session.
+    pub(crate) fn begin(&mut self, you: &str) {
+        self.fold.reset(you);
         self.subscribed = false;
         self.give_up();
     }
@@ -96,6 +104,30 @@ impl BoardSession {
         }
     }
 
+    /// Like [`BoardSession::request`], about the person's account.
+    pub(crate) fn request_account(
+        &mut self,
+        now: Instant,
+        session: &mut Signalling,
+        request: AccountRequest,
+        answer: Answer,
+    ) {
+        let awaited = match &request {
+            AccountRequest::AddDevice { .. } => Awaited::AddedDevice,
+            AccountRequest::Devices => Awaited::Devices,
+            AccountRequest::RemoveDevice { .. } => Awaited::Done,
+        };
+        match session.ask(now, ClientMessage::Account(request)) {
+            Ok(about) => self.wait(about, awaited, answer),
+            Err(problem) => drop(answer.send(Err(problem))), // whoever asked may have gone
+        }
+    }
+
+    /// Returns true once after this device was added to an account.
+    pub(crate) fn take_device_added(&mut self) -> bool {
+        std::mem::take(&mut self.device_added)
+    }
+
     /// Remembers the sender for the answer by the number of the message.
     fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
         let awaited = match request {
@@ -116,6 +148,10 @@ impl BoardSession {
             | BoardRequest::ForgetMe
             | BoardRequest::RevokeCalendar => Awaited::Done,
         };
+        self.wait(about, awaited, answer);
+    }
+
+    fn wait(&mut self, about: u64, awaited: Awaited, answer: Answer) {
         if self.waiting.len() == WAITING {
             self.waiting.pop_front();
         }
@@ -140,6 +176,10 @@ impl BoardSession {
                 self.news(local_ms, news);
                 true
             }
+            ServerMessage::Account(news) => {
+                self.account(news);
+                true
+            }
             ServerMessage::Error(error) => self.refused(error),
             _ => false,
         }
@@ -158,6 +198,22 @@ impl BoardSession {
     /// The latest notices, oldest first.
     pub(crate) fn reminders(&self) -> impl Iterator<Item = &Reminder> {
         self.reminders.iter()
+    }
+
+    fn account(&mut self, news: &AccountNews) {
+        match news {
+            AccountNews::Done { about } => {
+                if let Some((awaited, answer)) = self.take(|(seq, ..)| seq == about) {
+                    self.device_added |= awaited == Awaited::AddedDevice;
+                    let _ = answer.send(Ok(BoardAnswer::Done)); // the receiver may be dropped
+                }
+            }
+            AccountNews::Devices { devices } => {
+                if let Some((_, answer)) = self.take(|(_, awaited, _)| *awaited == Awaited::Devices) {
+                    let _ = answer.send(Ok(BoardAnswer::Devices(devices.clone())));
+                }
+            }
+        }
     }
 
     fn news(&mut self, local_ms: u64, news: &BoardNews) {
@@ -249,6 +305,21 @@ mod tests {
 
     fn error(about: Option<u64>) -> ServerMessage {
         ServerMessage::Error(ErrorMessage { code: ErrorCode::TableFull, message: "full".into(), about })
+    }
+
+    #[test]
+    fn an_added_device_is_reported_once_after_the_server_has_stored_it() {
+        let mut board = BoardSession::new();
+        let (answer, mut added) = oneshot::channel();
+        board.wait(3, Awaited::AddedDevice, answer);
+        let (answer, mut listed) = oneshot::channel();
+        board.wait(4, Awaited::Devices, answer);
+        assert!(board.handle(0, &ServerMessage::Account(AccountNews::Devices { devices: vec![] })));
+        assert_eq!(listed.try_recv(), Ok(Ok(BoardAnswer::Devices(vec![]))));
+        assert!(!board.take_device_added());
+        board.handle(0, &ServerMessage::Account(AccountNews::Done { about: 3 }));
+        assert_eq!(added.try_recv(), Ok(Ok(BoardAnswer::Done)));
+        assert!(board.take_device_added() && !board.take_device_added());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::config::{JoinRequest, ServerAddress};
 use crate::data_saver;
 use crate::displayed::DisplayedSizes;
 use crate::signal::{FromSocket, Signalling};
-use crate::view::{Problem, SessionView, Tile};
+use crate::view::{AccountView, Problem, SessionView, Tile};
 use call::{Call, CallView, ChatLine, Command, Input, Output, SendOutcome, Signal};
 use signaling::connection_report::ConnectionReport;
 use signaling::message::{ClientMessage, MediaState, ParticipantId, Resolution};
@@ -238,9 +238,21 @@ impl CallSession {
         self.call.is_active()
     }
 
-    /// The key by which the current server knows us.
-    pub(crate) fn key(&self) -> String {
-        self.signalling.key()
+    /// The id by which the board of the current server knows us.
+    pub(crate) fn person(&self) -> String {
+        self.signalling.person()
+    }
+
+    /// What the server of the session says about accounts.
+    pub(crate) fn account(&self) -> &AccountView {
+        self.signalling.account()
+    }
+
+    /// Outside of calls, begins another session, in which the server knows this device as one of an account.
+    pub(crate) fn begin_again(&mut self, now: Instant) {
+        if !self.call.is_active() {
+            self.signalling.begin_again(now);
+        }
     }
 
     /// The name of a participant in the room.
