@@ -16,6 +16,7 @@ import { memberKeyOf } from '../shared/protocol.js';
 import { event } from '../shared/ics.js';
 import { hostOf } from '../shared/server.js';
 import { t } from '../shared/strings.js';
+import { shownName } from '../shared/text.js';
 import { isQuiet } from '../shared/quiet.js';
 import { linkTo } from './door.js';
 import { forgetPerson, keepStorage, loadMember, saveMember } from './membership.js';
@@ -98,8 +99,9 @@ export class DoorBackend extends GuestBackend {
     const asked = this.#asking;
     this.#asking = false;
     if (!member) return this.#refuse(session, asked ? 'wrong_secret' : this.door.hasAccounts && !this.#member ? 'device_removed' : 'secret_changed');
-    this.update({ you: { ...this.current().you, person: account?.person ?? null, account: account?.name ?? null } });
-    if (asked || account && !this.#isSignedIn()) await this.#remember(account?.name);
+    const name = account ? shownName(account.name) : undefined;
+    this.update({ you: { ...this.current().you, person: account?.person ?? null, account: name ?? null } });
+    if (asked || account && !this.#isSignedIn()) await this.#remember(name);
     // The board stays as it is without an answer: the next session asks again.
     await this.board.request({ type: 'board', do: 'subscribe' }).catch(error => console.warn('subscribe', error.code));
   }
@@ -128,7 +130,9 @@ export class DoorBackend extends GuestBackend {
   /** @param {Session} session @param {{ code?: string } | undefined} error */
   ended(session, error) {
     super.ended(session, error);
-    if (error?.code === 'device_removed') this.#refuse(session, error.code);
+    if (error?.code !== 'device_removed') return;
+    this.forgetCall();
+    this.#refuse(session, error.code);
   }
 
   /** Asks for the code of the sign-in from which the person comes back. @returns {Promise<string | null>} */

@@ -283,6 +283,9 @@ export class GuestBackend {
     this.update({ session: { kind: 'closed', problem: { code: error?.code ?? 'internal', message: error?.message ?? '', device: null } } });
   }
 
+  /** Shows no call any more, not even that it has ended. */
+  forgetCall() { this.update({ call: noCall() }); }
+
   /** Subscribes to the table of the link, so that an invalid link is reported before the device check. @param {Session} session @param {Message} _welcome */
   async welcomed(session, _welcome) {
     const { room, invite } = this.invitation;

@@ -8,6 +8,8 @@ import { cleanChat, shownLabel, shownName } from './text.js';
 
 /** Maximum length of a table's topic and place, in Unicode scalar values. */
 const TOPIC_CHARS = 80, PLACE_CHARS = 120;
+/** Maximum number of an account's devices, and maximum length of their names, in Unicode scalar values. */
+const MAX_DEVICES = 10, DEVICE_CHARS = 48;
 /** ICE servers beyond this number are ignored. */
 const MAX_ICE_SERVERS = 16;
 
@@ -20,6 +22,7 @@ const TYPES = {
   chat: message => ({ ...message, text: cleanChat(message.text) }),
   room: message => message.news === 'lobby' ? { ...message, knocking: message.knocking.map(withShownName) } : message,
   board,
+  account: message => message.news === 'devices' ? { ...message, devices: devices(message.devices) } : message,
   left: unchanged, participant_left: unchanged, participant_connection: unchanged, media: unchanged, resolution: unchanged, check_connection: unchanged, offer: unchanged, answer: unchanged, candidate: unchanged, end_of_candidates: unchanged, error: unchanged,
 };
 
@@ -56,7 +59,10 @@ function board(news) {
 }
 
 /** @param {Message} news */
-const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels) });
+const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels), ...(news.account ? { account: { ...withShownName(news.account), devices: devices(news.account.devices) } } : {}) });
+
+/** The devices of an account. @param {{ name: string }[]} all */
+const devices = all => all.slice(0, MAX_DEVICES).map(one => ({ ...one, name: shownLabel(one.name, DEVICE_CHARS) }));
 
 /** @param {Record<string, any>} info */
 const labels = info => ({ ...info, topic: shownLabel(info.topic, TOPIC_CHARS), place: shownLabel(info.place, PLACE_CHARS) });

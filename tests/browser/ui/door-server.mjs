@@ -25,6 +25,11 @@ export class DoorServer {
   secret = 'kimchi';
   up = true;
   version = 'v1';
+  /** Whether people sign in with an account: its name, and its devices by key. @type {{ name: string, devices: Map<string, string> } | null} */
+  account = null;
+  /** Where the issuer sends the browser instead of back with a code. */
+  signInEnds = '/?signed-in';
+  #code = null;
   link = 'lunchroom://join/lunch?server=wss://lunch.example';
   /** Codes of errors by the requests (`do`) that they answer. */
   refuses = {};
@@ -46,10 +51,11 @@ export class DoorServer {
 
   async start() {
     this.web = createServer(async (request, response) => {
+      if (this.account && request.url.startsWith('/auth/')) return this.#signIn(request, response);
       const name = path.normalize(new URL(request.url, 'http://x').pathname), isPage = name === '/';
       try {
         let content = await readFile(path.join(ui, isPage ? 'door/index.html' : name.replace(/^\/assets\/v\d+\//, '/')));
-        if (isPage) content = String(content).replaceAll('{{assets}}', `/assets/${this.version}`).replaceAll('{{link}}', this.link).replaceAll('{{members}}', this.secret ? 'secret' : 'open');
+        if (isPage) content = String(content).replaceAll('{{assets}}', `/assets/${this.version}`).replaceAll('{{link}}', this.link).replaceAll('{{members}}', [this.secret && 'secret', this.account && 'account'].filter(Boolean).join(' ') || 'open');
         response.writeHead(200, { 'content-type': isPage ? types['.html'] : types[path.extname(name)] ?? 'application/octet-stream' }).end(content);
       } catch {
         response.writeHead(404).end();
@@ -88,6 +94,38 @@ export class DoorServer {
     this.send({ type: 'board', news: 'patch', now_ms: NOON, free_count: this.people.filter(one => one.presence === 'free').length, hungry_count: 0, ...change, ...(tables ? { tables } : {}) });
   }
 
+  /** The issuer agrees at once. */
+  #signIn(request, response) {
+    if (request.url === '/auth/start') {
+      if (this.signInEnds === '/?signed-in') this.#code = 'S1gn3d';
+      return response.writeHead(303, { location: this.signInEnds, 'set-cookie': 'lunchroom-code=S1gn3d; Path=/; HttpOnly; SameSite=Strict' }).end();
+    }
+    const isOwn = request.method === 'POST' && request.headers.origin === this.origin && (request.headers.cookie ?? '').includes('lunchroom-code=S1gn3d');
+    if (!isOwn) return response.writeHead(404).end();
+    response.writeHead(200, { 'content-type': 'application/json', 'set-cookie': 'lunchroom-code=; Path=/; Max-Age=0' }).end(JSON.stringify({ code: 'S1gn3d' }));
+  }
+
+  #accountRequest(message) {
+    const about = message.seq, code = this.refuses[message.do], { devices } = this.account;
+    const fail = code => this.send({ type: 'error', code, message: '', about });
+    if (code) return fail(code);
+    if (message.do === 'add_device') {
+      if (message.code !== this.#code) return fail('sign_in_expired');
+      this.#code = null;
+      devices.set(this.#you.key, message.name);
+    }
+    if (message.do === 'devices') this.send({ type: 'account', news: 'devices', devices: [...devices].map(([key, name]) => ({ key, name, added_ms: NOON, used_ms: NOON, connected: key === this.#you.key })) });
+    if (message.do === 'remove_device') devices.delete(message.key);
+    this.send({ type: 'account', news: 'done', about });
+    if (message.key === this.#you.key) this.bye('device_removed');
+  }
+
+  /** Ends the session for good. */
+  bye(code) {
+    this.send({ type: 'bye', code });
+    this.#socket?.close(4034);
+  }
+
   #greet(socket) {
     this.#socket = socket;
     socket.on('message', data => this.#handle(JSON.parse(String(data)), socket));
@@ -103,18 +141,20 @@ export class DoorServer {
     if (message.type === 'join') this.send({ type: 'joined', room: message.room, you: 'me', participants: [] });
     if (message.type === 'leave') this.send({ type: 'left', reason: 'left' });
     if (message.type === 'board') this.#board(message);
+    if (message.type === 'account') this.#accountRequest(message);
   }
 
   /** The server forgets sessions as soon as they are disconnected. */
   #hello(hello, socket) {
     this.hellos.push(hello);
     [this.#seq, this.#received] = [0, 0];
-    this.#you = { id: hello.key, name: hello.name };
+    const own = this.account?.devices.has(hello.key) ? { person: 'the-person', name: this.account.name } : undefined;
+    this.#you = { id: own?.person ?? hello.key, key: hello.key, name: own?.name ?? hello.name };
     const proof = this.secret && createHmac('sha256', this.secret).update(Buffer.concat([Buffer.from('lunchroom-member-v1\0'), bytes(NONCE), bytes(hello.key)])).digest('base64url');
-    const member = !this.secret || hello.member === proof;
+    const member = own !== undefined || (this.secret ? hello.member === proof : !this.account);
     this.isMember = member;
     if (hello.resume) socket.send(JSON.stringify({ type: 'error', code: 'cannot_resume', message: '' }));
-    socket.send(JSON.stringify({ type: 'welcome', session: `s${this.hellos.length}`, resume_ms: 30_000, ice_servers: [], member, limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } }));
+    socket.send(JSON.stringify({ type: 'welcome', session: `s${this.hellos.length}`, resume_ms: 30_000, ice_servers: [], member, sign_in: this.account !== null, account: own, limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } }));
   }
 
   #board(message) {
@@ -123,10 +163,10 @@ export class DoorServer {
     const you = this.#you, found = this.tables.find(one => one.id === message.table);
     switch (message.do) {
       case 'subscribe':
-        this.send({ type: 'board', news: 'snapshot', first: true, last: true, now_ms: NOON, zone: ZONE, member: true, tables: this.tables.map(one => ({ ...one, taken_count: one.taken.length })), people: [...this.people, { ...you, presence: 'free' }], free_count: 3, hungry_count: 0 });
+        this.send({ type: 'board', news: 'snapshot', first: true, last: true, now_ms: NOON, zone: ZONE, member: true, tables: this.tables.map(one => ({ ...one, taken_count: one.taken.length })), people: [...this.people, { id: you.id, name: you.name, presence: 'free' }], free_count: 3, hungry_count: 0 });
         this.send({ type: 'board', news: 'you', waiting: this.waiting });
         break;
-      case 'take': found.taken = [...found.taken, you]; this.patch({ tables: [found] }); break;
+      case 'take': found.taken = [...found.taken, { id: you.id, name: you.name }]; this.patch({ tables: [found] }); break;
       case 'leave': found.taken = found.taken.filter(one => one.id !== you.id); this.patch({ tables: [found] }); break;
       case 'lay': {
         const laid = table('c', message.topic, message.now ? NOON : message.starts_ms, [you], { now: message.now, place: message.place, seats: message.seats });

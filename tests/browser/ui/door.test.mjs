@@ -300,3 +300,83 @@ test('axe finds no serious problem, and on a phone everything fits and is large 
     await end();
   }
 });
+
+for (const language of ['en', 'ko']) {
+  const account = () => ({ name: '김민지', devices: new Map([['phone', 'KakaoTalk, Android']]) });
+
+  test(`with an account, by keyboard: signed in, the seat of all devices, and a device removed (${language})`, async () => {
+    const { server, page, t, end } = await opened({ language, prepare: server => { server.secret = null; server.account = account(); server.tables[1].taken = [{ id: 'the-person', name: '김민지' }]; } });
+    assert.equal(await page.$('#sign-in-name'), null, 'the name comes from the account');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'sign-in-account');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector(SOUP);
+    assert.equal(await page.evaluate(() => location.search), '');
+    assert.equal(server.hellos.length, 2, 'a guest, then a member');
+    assert.match(server.of('add_device')[0].name, /Chrome/);
+    await shows(page, BOOKS, t.yourSeat);
+    await page.reload();
+    await page.waitForSelector(SOUP);
+    assert.equal(server.of('add_device').length, 1);
+    await press(page, ['#board-more', '.menu:popover-open button:last-child']);
+    await shows(page, '.account', t.signedInAccount('김민지'));
+    assert.ok(await page.$eval('#settings-name', one => one.readOnly && one.value === '김민지'));
+    await page.focus('#my-devices');
+    await page.keyboard.press('Enter');
+    await shows(page, '.my-devices', 'KakaoTalk, Android');
+    await shows(page, '.my-devices', t.thisDevice);
+    await page.focus(`[aria-label="${t.removeDeviceOf('KakaoTalk, Android')}"]`);
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog.question[open]');
+    await page.focus('dialog.question .danger');
+    await page.keyboard.press('Enter');
+    await until('the phone is gone', () => page.$eval('.my-devices', one => !one.innerText.includes('KakaoTalk')));
+    assert.equal(server.of('remove_device')[0].key, 'phone');
+    await end();
+  });
+
+  test(`a device that is removed elsewhere learns why, and signs in again (${language})`, async () => {
+    const { server, page, t, end } = await opened({ language, prepare: server => { server.secret = null; server.account = account(); } });
+    await page.click('#sign-in-account');
+    await page.waitForSelector(SOUP);
+    const { key } = server.hellos.at(-1);
+    server.account.devices.delete(key);
+    server.bye('device_removed');
+    await shows(page, 'lr-sign-in [role=alert]', t.problems.device_removed);
+    const before = server.hellos.length;
+    await pause(1500);
+    assert.equal(server.hellos.length, before, 'it does not try by itself');
+    await page.click('#sign-in-account');
+    await page.waitForSelector(SOUP);
+    assert.equal(server.hellos.at(-1).key, key);
+    // It was removed while the page was closed.
+    server.account.devices.delete(key);
+    await page.reload();
+    await shows(page, 'lr-sign-in [role=alert]', t.problems.device_removed);
+    await end();
+  });
+
+  test(`each way in which an account is refused has words (${language})`, async () => {
+    const { server, page, t, end } = await opened({ language, prepare: server => { server.account = account(); } });
+    for (const code of ['sign_in_expired', 'sign_in_denied', 'issuer_unreachable', 'issuer_wrong', 'account_refused', 'sign_in_busy']) {
+      server.signInEnds = `/?sign-in=${code}`;
+      await page.click('#sign-in-account');
+      await shows(page, 'lr-sign-in [role=alert]', t.problems[code]);
+    }
+    await page.goto(`${server.origin}/?sign-in=%3Cb%3Emade%20up`);
+    await page.waitForSelector('#sign-in-account');
+    assert.ok(await page.$eval('lr-sign-in [role=alert]', one => one.hidden));
+    for (const code of ['device_taken', 'too_many_devices']) {
+      server.signInEnds = '/?signed-in';
+      server.refuses.add_device = code;
+      await page.click('#sign-in-account');
+      await shows(page, 'lr-sign-in [role=alert]', t.problems[code]);
+    }
+    server.refuses = {};
+    await page.goto(`${server.origin}/?signed-in`);
+    await page.reload();
+    await page.waitForSelector('#sign-in-name');
+    await signIn(page, { secret: 'kimchi' });
+    assert.equal(server.of('subscribe').length > 0, true, 'the passphrase is enough');
+    await end();
+  });
+}
