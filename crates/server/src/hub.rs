@@ -1,6 +1,7 @@
 //! The task that owns all rooms, sessions and accounts. Connections send it messages, and it never waits for them.
 
 mod accounts;
+mod member;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,6 +22,7 @@ use signaling::server_session::{Place, QueueFull, ServerSession};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
+use self::member::Member;
 use crate::accounts::{Accounts, Challenge, Identity, Standing};
 use crate::error::StartError;
 use crate::figures::Figures;
@@ -138,16 +140,6 @@ struct Hub {
     revision: watch::Sender<u64>,
     /// The session of each connection. A connection that was refused or replaced has none.
     carried: HashMap<ConnectionId, SessionId>,
-}
-
-/// A session's numbering and its connection, if it has one.
-struct Member {
-    session: ServerSession,
-    /// Key of the device.
-    key: String,
-    line: Option<(ConnectionId, Line)>,
-    /// The nonce of the newest ping that has not been answered.
-    pong: Option<u64>,
 }
 
 impl Hub {
@@ -555,38 +547,6 @@ impl Hub {
 
     fn ice_servers(&self, entrance: &Entrance, session: &SessionId) -> Vec<IceServer> {
         self.ice.servers(entrance, session, SystemTime::now())
-    }
-}
-
-impl Member {
-    /// Hands the connection as much as its window admits.
-    fn hand_over(&mut self) {
-        let Some((_, line)) = &self.line else { return };
-        while let Some(bytes) = self.session.next_bytes() {
-            if !line.admits(bytes) {
-                return;
-            }
-            if let Some(frame) = self.session.next_frame() {
-                line.hand(frame);
-            }
-        }
-        if let Some(nonce) = self.pong
-            && line.admits(0)
-        {
-            self.pong = None;
-            line.hand(self.session.uncounted(&ServerMessage::Pong { nonce }));
-        }
-    }
-
-    /// Sends a bare acknowledgement if one is due.
-    fn acknowledge(&mut self, now: Instant) {
-        let Some((_, line)) = &self.line else { return };
-        // A connection that is behind receives the acknowledgement with its next frame.
-        if !line.is_waiting()
-            && let Some(frame) = self.session.poll_ack(now)
-        {
-            line.hand(frame);
-        }
     }
 }
 

@@ -27,3 +27,4 @@ pub mod server_session;
 pub mod session;
 pub mod statement;
 pub mod text;
+mod welcome;

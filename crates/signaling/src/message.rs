@@ -6,12 +6,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::{AccountInfo, AccountNews, AccountRequest};
+use crate::account::{AccountNews, AccountRequest};
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
 pub use crate::ice::{IceCandidate, IceServer};
 pub use crate::id::{Hand, ParticipantId, SessionId};
 pub use crate::reaction::Reaction;
+pub use crate::welcome::{LimitsInfo, Welcome};
 
 /// The protocol version that this crate implements.
 pub const VERSION: u32 = 1;
@@ -391,49 +392,6 @@ pub struct Resume {
     pub session: SessionId,
     /// Highest server message that the client has received.
     pub received: u64,
-}
-
-/// A new session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Welcome {
-    /// The session's id.
-    pub session: SessionId,
-    /// How long the server keeps a broken session, in milliseconds.
-    pub resume_ms: u64,
-    /// STUN and TURN servers with credentials for this person.
-    pub ice_servers: Vec<IceServer>,
-    /// The server's limits.
-    pub limits: LimitsInfo,
-    /// Whether this person is a member of the community and may see its board. Absent means yes: the server is open.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
-    pub member: bool,
-    /// Whether people can sign in with an account.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub sign_in: bool,
-    /// The account to which the device belongs, if it belongs to one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountInfo>,
-}
-
-fn yes() -> bool {
-    true
-}
-
-// serde passes a reference.
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_yes(member: &bool) -> bool {
-    *member
-}
-
-/// Limits that a client displays or applies itself. [`crate::limits`] has the defaults.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LimitsInfo {
-    /// Bytes of one frame.
-    pub max_message_bytes: usize,
-    /// People in one room.
-    pub max_participants: usize,
-    /// Characters (Unicode scalar values) of a line of chat.
-    pub max_chat_chars: usize,
 }
 
 /// A person in the room.

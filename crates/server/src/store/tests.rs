@@ -444,7 +444,7 @@ fn a_failed_batch_discards_later_batches() {
     // Sent before the hub learned of the failure: discarded.
     store.write(2, vec![Change::Hungry { key: "a".into(), wish: None }]).unwrap();
     store.go_on();
-    store.write(3, changes.into_iter().filter(|c| !matches!(c, Change::Met { .. })).collect()).unwrap();
+    store.write(3, changes.into_iter().filter(|c| !matches!(c, Change::Met { .. })).collect::<Vec<_>>()).unwrap();
     assert!(matches!(reports.recv_timeout(Duration::from_secs(10)), Ok(Stored::Written(3))));
 }
 

@@ -117,15 +117,10 @@ fn line(text: &str) -> ServerMessage {
 }
 
 fn welcome(session: &str) -> ServerMessage {
-    ServerMessage::Welcome(Welcome {
-        session: SessionId(session.into()),
-        resume_ms: 30_000,
-        ice_servers: vec![],
-        limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
-        member: true,
-        sign_in: false,
-        account: None,
-    })
+    let (session, resume_ms, ice_servers) = (SessionId(session.into()), 30_000, vec![]);
+    let limits = LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 };
+    let (member, sign_in, account) = (true, false, None);
+    ServerMessage::Welcome(Welcome { session, resume_ms, ice_servers, limits, member, sign_in, account })
 }
 
 fn resumed(received: u64) -> ServerMessage {
