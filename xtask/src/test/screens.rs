@@ -29,6 +29,7 @@ const FILES: &[&str] = &[
     "guest.test.mjs",
     "board-session.test.mjs",
     "door.test.mjs",
+    "accounts.test.mjs",
     "input.test.mjs",
     "web-links.test.mjs",
     "share.test.mjs",
