@@ -265,7 +265,7 @@ impl Driver {
             self.session.handle_signal(now, signal);
         }
         if self.board.take_device_added() {
-            self.session.begin_again(now);
+            self.session.begin_again();
         }
     }
 

@@ -84,7 +84,7 @@ function person({ names, key, member, presence, sessions, calendar }) {
 function account({ name, issuer, subject, devices }) {
   const rows = [[t.about.accountName, name], [t.about.issuer, issuer], [t.about.subject, subject]];
   return h('div', {}, h('dl', {}, ...rows.flatMap(([term, value]) => [h('dt', { text: term }), h('dd', { dir: 'auto', text: value })])),
-    h('p', { text: t.about.devices(devices.map(one => one.name || t.unnamedDevice)) }));
+    h('p', { text: t.about.devices(devices.map(one => one.name || t.unnamedDevice).join(', ')) }));
 }
 
 /** A list with a heading; null if there is nothing. @param {string} title @param {HTMLLIElement[]} items @param {string} [words] */

@@ -482,7 +482,7 @@ export const en = {
   about: {
     wait: 'Asking the server…', all: 'This is everything the server knows about you.', nothing: 'The server hasn’t stored anything about you. It only knows who you are while you’re connected.', leftOut: (/** @type {number} */ n) => `${count(n, 'more entry doesn’t', 'more entries don’t')} fit here.`,
     you: 'You', name: 'Name', key: 'This device’s key', role: 'Role', member: 'Member', guest: 'Guest', now: 'Right now', connections: (/** @type {number} */ n) => count(n, 'connection', 'connections'),
-    tables: 'Tables', host: 'you’re the host', seat: 'you have a seat', inLine: (/** @type {number} */ n) => `you’re ${ordinal(n)} on the waitlist`, entered: 'you’ve been in the call', removed: 'the host removed you', cancelled: 'cancelled, in your calendar', calendar: 'Calendar', hasCalendar: 'It has an address', account: 'Account', accountName: 'Name', issuer: 'Signed in at', subject: 'Account ID there', devices: (/** @type {string[]} */ names) => `Devices: ${names.join(', ')}`,
+    tables: 'Tables', host: 'you’re the host', seat: 'you have a seat', inLine: (/** @type {number} */ n) => `you’re ${ordinal(n)} on the waitlist`, entered: 'you’ve been in the call', removed: 'the host removed you', cancelled: 'cancelled, in your calendar', calendar: 'Calendar', hasCalendar: 'It has an address', account: 'Account', accountName: 'Name', issuer: 'Signed in at', subject: 'Account ID there', devices: (/** @type {string} */ names) => `Devices: ${names}`,
     eatNow: 'Eat now', waiting: (/** @type {string} */ time) => `Waiting since ${time}`, chosen: (/** @type {number} */ n) => `You chose ${count(n, 'person', 'people')} to eat with`, chosenBy: (/** @type {number} */ n) => `${count(n, 'person who’s', 'people who are')} waiting chose you`,
     invites: 'Invites you’ve used', expires: (/** @type {string} */ time) => `Expires ${time}`,
     met: 'When you met others', people: (/** @type {number} */ n) => count(n, 'person', 'people'), metKept: (/** @type {number} */ days) => `Kept for ${count(days, 'day', 'days')}, only to seat you with new people.`,
@@ -574,7 +574,6 @@ export const en = {
   signedInAccount: (/** @type {string} */ name) => `You’re signed in as ${name}. Your seats belong to your account, on all your devices.`,
   nameFromAccount: 'Your name comes from your account on this server.',
   accountOn: (/** @type {string} */ server) => `Sign in with an account on ${server}`,
-  accountShort: 'Account…',
   signInNeeded: 'Members of this community sign in with an account. Sign in to see the board.',
   signInBrowser: 'Your browser opened. Sign in there, then come back.',
   signedInAs: (/** @type {string} */ name) => `You’re signed in as ${name}.`,

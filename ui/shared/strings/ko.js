@@ -477,7 +477,7 @@ export const ko = {
   about: {
     wait: '서버에 물어보고 있어요…', all: '서버가 나에 대해 아는 정보 전부예요.', nothing: '서버에 저장된 내 정보가 없어요. 연결되어 있는 동안에만 내가 누구인지 알아요.', leftOut: n => `${n}건은 너무 많아서 여기에 나오지 않아요.`,
     you: '나', name: '이름', key: '이 기기의 키', role: '구분', member: '회원', guest: '게스트', now: '지금', connections: n => `연결 ${n}개`,
-    tables: '테이블', host: '호스트', seat: '자리 있음', inLine: n => `대기 ${n}번째`, entered: '통화에 들어간 적 있음', removed: '호스트가 내보냄', cancelled: '취소됨(캘린더에 표시)', calendar: '캘린더', hasCalendar: '주소 있음', account: '계정', accountName: '이름', issuer: '로그인한 곳', subject: '그곳의 계정 ID', devices: names => `기기: ${names.join(', ')}`,
+    tables: '테이블', host: '호스트', seat: '자리 있음', inLine: n => `대기 ${n}번째`, entered: '통화에 들어간 적 있음', removed: '호스트가 내보냄', cancelled: '취소됨(캘린더에 표시)', calendar: '캘린더', hasCalendar: '주소 있음', account: '계정', accountName: '이름', issuer: '로그인한 곳', subject: '그곳의 계정 ID', devices: names => `기기: ${names}`,
     eatNow: '지금 먹기', waiting: time => `${time}부터 기다리는 중`, chosen: n => `같이 먹고 싶은 사람으로 ${n}명을 골랐어요`, chosenBy: n => `기다리는 사람 ${n}명이 나를 골랐어요`,
     invites: '사용한 초대', expires: time => `${time} 만료`,
     met: '다른 사람을 만난 때', people: n => `${n}명`, metKept: days => `새로운 사람과 앉혀 드리려고 ${days}일 동안만 보관해요.`,
@@ -569,7 +569,6 @@ export const ko = {
   signedInAccount: name => `${name} 님으로 로그인했어요. 잡은 자리는 계정에 연결돼 있어서 내 기기 어디서나 볼 수 있어요.`,
   nameFromAccount: '이 서버에서는 계정의 이름을 써요.',
   accountOn: server => `${server}에 계정으로 로그인`,
-  accountShort: '계정…',
   signInNeeded: '이 모임은 계정으로 로그인해요. 로그인하면 보드를 볼 수 있어요.',
   signInBrowser: '브라우저를 열었어요. 거기서 로그인하고 돌아와 주세요.',
   signedInAs: name => `${name} 님으로 로그인했어요.`,

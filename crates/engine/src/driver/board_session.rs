@@ -367,6 +367,7 @@ mod tests {
             calendar: false,
             invites: vec![],
             met: vec![],
+            account: None,
             met_days: 30,
             left_out: 0,
         };

@@ -19,6 +19,8 @@ pub(crate) struct CallSession {
     pub(super) signalling: Signalling,
     call: Call,
     kept: Option<KeptSession>,
+    /// The server knows more of this device than at the beginning of the session.
+    is_outdated: bool,
     displayed: DisplayedSizes,
     /// Why the person's last command failed.
     problem: Option<Problem>,
@@ -40,6 +42,7 @@ impl CallSession {
             signalling,
             call: Call::new(),
             kept: None,
+            is_outdated: false,
             displayed: DisplayedSizes::default(),
             problem: None,
             problem_changed: false,
@@ -207,6 +210,9 @@ impl CallSession {
 
     /// Outside of calls, returns to the kept session.
     pub(crate) fn restore_kept(&mut self, now: Instant) {
+        if !self.call.is_active() && std::mem::take(&mut self.is_outdated) {
+            self.signalling.begin_again(now);
+        }
         if self.call.is_active() || self.is_with_kept() {
             return;
         }
@@ -248,11 +254,9 @@ impl CallSession {
         self.signalling.account()
     }
 
-    /// Outside of calls, begins another session, in which the server knows this device as one of an account.
-    pub(crate) fn begin_again(&mut self, now: Instant) {
-        if !self.call.is_active() {
-            self.signalling.begin_again(now);
-        }
+    /// Begins another session as soon as there is no call, in which the server knows this device as one of an account.
+    pub(crate) fn begin_again(&mut self) {
+        self.is_outdated = true;
     }
 
     /// The name of a participant in the room.
