@@ -113,12 +113,12 @@ fn calendars_and_their_cancelled_lunches_are_read_back_until_they_are_forgotten(
 }
 
 #[test]
-fn a_file_without_calendars_is_migrated() {
+fn a_file_without_calendars_and_accounts_is_migrated() {
     let folder = Folder::new("migrated");
     let mut opened = open(Some(&folder.0)).unwrap();
     write_all(&mut opened.connection, full_board().take_changes()).unwrap();
     let before = "ALTER TABLE tables DROP COLUMN sequence; ALTER TABLE tables DROP COLUMN stamped;
-        DROP TABLE feeds; DROP TABLE cancelled; PRAGMA user_version = 1";
+        DROP TABLE feeds; DROP TABLE cancelled; DROP TABLE devices; DROP TABLE accounts; PRAGMA user_version = 1";
     opened.connection.execute_batch(before).unwrap();
     drop(opened);
     let tables = open(Some(&folder.0)).unwrap().saved.tables;
