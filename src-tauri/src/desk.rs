@@ -502,7 +502,7 @@ pub(crate) fn processing(settings: &Settings) -> ApmConfig {
         _ if settings.music => NoiseSuppression::Off,
         Noise::Off => NoiseSuppression::Off,
         Noise::Normal => NoiseSuppression::High,
-        Noise::Strong => NoiseSuppression::VeryHigh,
+        Noise::Strong => NoiseSuppression::VoiceOnly,
     };
     ApmConfig { noise, gain: !settings.music, ..ApmConfig::default() }
 }

@@ -99,6 +99,7 @@ export class GuestBackend {
   async start() {
     const settings = loadSettings();
     this.#media.choice = settings.devices;
+    this.#media.setProcessing(settings);
     this.state = {
       session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, abilities: { tray: false, autostart: false, global_keys: false }, version: 'web',
     };
@@ -344,6 +345,7 @@ export class GuestBackend {
   #saveSettings(settings) {
     saveSettings(settings);
     this.update({ settings });
+    this.#media.setProcessing(settings);
     this.#call?.setDataSaver(settings.data_saver);
     this.#measureVideos();
   }

@@ -10,6 +10,8 @@
 const KINDS = ['camera', 'microphone'];
 /** Constraints for the camera. */
 const VIDEO_CONSTRAINTS = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } };
+/** How a microphone's sound is processed while nobody has chosen. */
+const PROCESSING = { noise: true, music: false };
 const TEST_SOUND_S = 0.35, TEST_SOUND_HZ = 660;
 
 /**
@@ -31,6 +33,7 @@ export class LocalMedia extends EventTarget {
   #audio = null;
   /** @type {MediaState} */
   #requested = { camera: false, microphone: false };
+  #processing = PROCESSING;
   /** Opens one device after the other. */
   #opening = Promise.resolve();
 
@@ -88,6 +91,19 @@ export class LocalMedia extends EventTarget {
     this.#emitChanged();
   }
 
+  /**
+   * Changes how the microphone's sound is processed. An open microphone is opened again, because not every browser changes
+   * that of an open one. Browsers have noise suppression, but not its strength.
+   * @param {Pick<import('../shared/model.d.ts').Settings, 'noise' | 'music'>} settings
+   */
+  async setProcessing({ noise, music }) {
+    const before = this.#processing;
+    this.#processing = { noise: noise !== 'off', music };
+    if (before.noise === this.#processing.noise && before.music === music) return;
+    this.#close('microphone');
+    await this.open(this.#requested);
+  }
+
   /** Lists the devices again. */
   async refresh() {
     const all = await navigator.mediaDevices?.enumerateDevices().catch(() => []) ?? [];
@@ -115,7 +131,7 @@ export class LocalMedia extends EventTarget {
     try {
       const id = this.choice[kind], device = id && !id.startsWith('unnamed') ? { deviceId: { exact: id } } : {};
       const stream = await navigator.mediaDevices.getUserMedia(kind === 'camera' ? { video: { ...VIDEO_CONSTRAINTS, ...device } }
-        : { audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...device } });
+        : { audio: { ...this.#soundConstraints(), ...device } });
       const [track] = stream.getTracks();
       if (!this.#requested[kind]) return track.stop();
       track.addEventListener('ended', () => this.#handleLost(kind, track));
@@ -128,6 +144,12 @@ export class LocalMedia extends EventTarget {
       this.#requested[kind] = false;
       this.#setProblem(kind, codeOf(error));
     }
+  }
+
+  /** Music is sent as it is, without the echo of the others. @returns {MediaTrackConstraints} */
+  #soundConstraints() {
+    const { noise, music } = this.#processing;
+    return { echoCancellation: true, noiseSuppression: noise && !music, autoGainControl: !music };
   }
 
   /** @param {Kind} kind @param {MediaStreamTrack} track */

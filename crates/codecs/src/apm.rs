@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub struct ApmConfig {
     /// Remove the loudspeaker's echo from the microphone.
     pub echo: bool,
-    /// Remove steady noise.
+    /// Remove noise.
     pub noise: NoiseSuppression,
     /// Adjust speech to an even level.
     pub gain: bool,
@@ -23,18 +23,19 @@ impl Default for ApmConfig {
     }
 }
 
-/// Strength of noise suppression. More also affects the voice.
+/// Strength of noise suppression. More also affects the voice. docs/audio.md has the measurements.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NoiseSuppression {
     /// Nothing.
     Off,
-    /// About 12 dB.
+    /// Steady noise, by about 12 dB.
     Moderate,
-    /// About 18 dB.
+    /// Steady noise, by about 18 dB.
     #[default]
     High,
-    /// About 21 dB.
-    VeryHigh,
+    /// All that is no voice, by a recurrent network (RNNoise; Valin, "A hybrid DSP/deep learning approach to real-time
+    /// full-band speech enhancement", 2018). Music is noise to it. It delays the sound by 10 ms.
+    VoiceOnly,
 }
 
 /// Audio processing for one microphone, in blocks of 10 ms at 48 kHz mono.

@@ -227,6 +227,32 @@ fn steady_noise_is_reduced_by_level() {
     assert!(moderate > 6.0 && high > moderate + 2.0, "moderate {moderate:.1} dB, high {high:.1} dB");
 }
 
+/// Keys: short bursts of noise, seven in a second.
+fn keys(samples: usize) -> Vec<f32> {
+    let mut random = Random(3);
+    let decay = |n: usize| 0.1 * (-((n % 6_857) as f32) / RATE * 90.0).exp();
+    (0..samples).map(|n| decay(n) * random.next()).collect()
+}
+
+/// By how many dB the sound is quieter after two seconds.
+fn lowered(noise: NoiseSuppression, near: &[f32]) -> f64 {
+    let sent = process(&mut Apm::new(ApmConfig { noise, ..OFF }), &vec![0.0; near.len()], near);
+    10.0 * (energy(&near[96_000..]) / energy(&sent[96_000..])).log10()
+}
+
+#[test]
+fn strong_suppression_removes_noise_that_is_not_steady() {
+    let near = keys(48_000 * 5);
+    let (normal, strong) = (lowered(NoiseSuppression::High, &near), lowered(NoiseSuppression::VoiceOnly, &near));
+    assert!(normal < 8.0 && strong > 14.0, "normal {normal:.1} dB, strong {strong:.1} dB");
+}
+
+#[test]
+fn strong_suppression_leaves_the_voice() {
+    let lost = lowered(NoiseSuppression::VoiceOnly, &voice(48_000 * 5));
+    assert!((-1.0..1.5).contains(&lost), "{lost:.1} dB");
+}
+
 #[test]
 fn a_quiet_voice_is_amplified() {
     let near: Vec<f32> = voice(48_000 * 10).iter().map(|s| s * 0.05).collect();

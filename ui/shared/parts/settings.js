@@ -50,7 +50,7 @@ export class SettingsPanel extends View {
       this.#section(t.devices, ...(inCall ? [] : [this.#mirror()]), new Devices(),
         this.#switch('mirror_own', t.mirrorOwn, t.mirrorOwnHint, on => save({ mirror_own: on }), s => s.mirror_own),
         this.#switch('show_own', t.showOwn, t.showOwnHint, on => save({ show_own: on }), s => s.show_own)),
-      this.#section(t.sound, this.#choice('noise', t.noise, [['off', t.noiseOff], ['normal', t.noiseNormal], ['strong', t.noiseStrong]], value => save({ noise: /** @type {Settings['noise']} */ (value) }), s => s.noise),
+      this.#section(t.sound, this.#noise(),
         ...(backend.shell === 'app' ? [this.#switch('listen', t.listenWhileMuted, t.listenWhileMutedHint, on => save({ listen_while_muted: on }), s => s.listen_while_muted)] : []),
         this.#switch('music', t.music, t.musicHint, on => save({ music: on }), s => s.music)),
       backend.shell === 'door' ? this.#section(t.community, this.#account()) : this.#section(t.servers, this.#servers()),
@@ -102,6 +102,17 @@ export class SettingsPanel extends View {
     box.addEventListener('change', () => set(box.checked));
     this.#follow.push(settings => { box.checked = get(settings); });
     return h('div', {}, h('label', { class: 'check', for: box.id }, box, label), hint ? h('p', { class: 'quiet', id: `settings-${name}-hint`, text: hint }) : null);
+  }
+
+  /** Browsers have noise suppression, but not its strength. */
+  #noise() {
+    const strengths = backend.shell === 'app', field = this.#choice('noise', t.noise, strengths ? [['off', t.noiseOff], ['normal', t.noiseNormal], ['strong', t.noiseStrong]] : [['off', t.noiseOff], ['normal', t.noiseOn]],
+      value => save({ noise: /** @type {Settings['noise']} */ (value) }), s => strengths || s.noise === 'off' ? s.noise : 'normal');
+    if (strengths) {
+      field.querySelector('select')?.setAttribute('aria-describedby', 'settings-noise-hint');
+      field.append(h('p', { class: 'quiet', id: 'settings-noise-hint', text: t.noiseHint }));
+    }
+    return field;
   }
 
   /** Do not disturb. */

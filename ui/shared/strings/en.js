@@ -459,6 +459,8 @@ export const en = {
   secret: 'Community passphrase',
   secretHint: 'Members get it from whoever runs the server. With it you see the board; without it you need an invite to join.',
   secretShort: 'Passphrase…',
+  noiseOn: 'On',
+  noiseHint: 'Strong removes everything that isn’t a voice: other tables, dishes, typing, and music too.',
   secretKnown: 'Member',
   secretOf: (/** @type {string} */ name) => `Community passphrase for ${name}`,
   haveSecret: 'My community has a passphrase',

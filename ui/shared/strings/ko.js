@@ -454,6 +454,8 @@ export const ko = {
   secret: '우리 모임의 비밀 문구',
   secretHint: '서버 관리자가 회원에게 알려 줘요. 입력하면 보드를 볼 수 있고, 입력하지 않으면 초대를 받아야 들어갈 수 있어요.',
   secretShort: '비밀 문구…',
+  noiseOn: '켜기',
+  noiseHint: '‘강하게’를 고르면 주변 말소리, 그릇 소리, 키보드 소리까지 줄이고 목소리만 남겨요. 음악도 들리지 않게 돼요.',
   secretKnown: '회원',
   secretOf: name => `${name}의 비밀 문구`,
   haveSecret: '우리 모임에는 비밀 문구가 있어요',

@@ -15,6 +15,7 @@ mod forward;
 mod group;
 mod material;
 mod network;
+mod noise;
 mod options;
 mod records;
 mod soak;
@@ -48,6 +49,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "files", about: files::ABOUT, run: files::run },
     Bench { name: "forward", about: forward::ABOUT, run: forward::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
+    Bench { name: "noise", about: noise::ABOUT, run: noise::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
     Bench { name: "table", about: group::ABOUT, run: group::run },
     Bench { name: "window", about: window::ABOUT, run: window::run },

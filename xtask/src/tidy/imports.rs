@@ -101,6 +101,7 @@ const OWNED: &[(&str, &str)] = &[
     ("opus", "codecs"),
     ("opusic-sys", "codecs"),
     ("sonora", "codecs"),
+    ("nnnoiseless", "codecs"),
     ("turbojpeg", "codecs"),
     ("str0m", "sfu"),
     ("dimpl", "sfu"),

@@ -16,8 +16,8 @@ pub(crate) struct Scheme {
     pub(crate) adaptive: bool,
 }
 
-/// Parses `app`, which adapts to the path as the app does, or `fec`, `red2`, `fec+red1+red2` or `nack`, with `@` and the bitrate of Opus in kbit/s, and `/` and the expected
-/// loss in percent.
+/// Parses `app`, which adapts to the path as the app does, or `fec`, `red2`, `fec+red1+red2` or `nack`, with `@` and the bitrate of Opus in kbit/s, `/` and the expected
+/// loss in percent, and perhaps `/` and the duration of a packet in ms.
 pub(crate) fn parse(name: &str) -> Scheme {
     if name == "app" {
         let opus = OpusConfig { expected_loss_percent: 1, ..OpusConfig::default() };
@@ -25,12 +25,14 @@ pub(crate) fn parse(name: &str) -> Scheme {
     }
     let (what, rate) = name.split_once('@').expect("WHAT@RATE/LOSS");
     let (rate, loss) = rate.split_once('/').expect("WHAT@RATE/LOSS");
+    let (loss, frame_ms) = loss.split_once('/').unwrap_or((loss, "20"));
     let parts: Vec<&str> = what.split('+').collect();
     let copies = parts.iter().filter_map(|part| part.strip_prefix("red")?.parse().ok()).collect();
     let opus = OpusConfig {
         bitrate: (rate.parse::<f64>().expect("kbit/s") * 1_000.0) as u32,
         fec: parts.contains(&"fec"),
         expected_loss_percent: loss.parse().expect("percent"),
+        frame_ms: frame_ms.parse().expect("ms"),
         ..OpusConfig::default()
     };
     Scheme { name: name.to_owned(), opus, copies, nack: parts.contains(&"nack"), adaptive: false }

@@ -1,9 +1,12 @@
 //! Processing of the microphone's sound: `cargo bench -p codecs --bench processing -- CLIPS OUT WHAT`.
 //!
 //! CLIPS is a folder of recorded speech (WAV, mono, 48 kHz). OUT gets what was sent, for a tool that rates it. WHAT is
-//! `echo`. Time is virtual.
+//! `echo`, `noise` or `cost`. Time is virtual,
+//! except in `cost`.
 
+mod cost;
 mod echo;
+mod noise;
 mod room;
 mod sound;
 
@@ -17,7 +20,9 @@ fn main() {
     };
     let (clips, out) = (sound::clips(Path::new(clips)), Path::new(out));
     match what.as_str() {
+        "cost" => cost::run(&clips),
         "echo" => echo::run(&clips, out),
+        "noise" => noise::run(&clips, out),
         _ => panic!("no such measurement: {what}"),
     }
 }

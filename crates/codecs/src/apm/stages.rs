@@ -1,9 +1,10 @@
-//! The stages of audio processing: echo cancelling, and WebRTC's high-pass filter, noise suppression
-//! and gain control, from `sonora`.
+//! The stages of audio processing: echo cancelling; RNNoise, from `nnnoiseless`; and WebRTC's high-pass filter, noise
+//! suppression and gain control, from `sonora`.
 
 use super::{ApmConfig, NoiseSuppression};
 use crate::echo::EchoCanceller;
 use media::audio::{BLOCK, SAMPLE_RATE};
+use nnnoiseless::DenoiseState;
 use sonora::config::{
     AdaptiveDigital, GainController2, HighPassFilter, MaxProcessingRate, NoiseSuppressionLevel, Pipeline,
 };
@@ -21,6 +22,7 @@ pub(super) trait Processing: std::fmt::Debug + Send {
 #[derive(Debug)]
 struct Stages {
     echo: Option<EchoCanceller>,
+    voice_filter: Option<VoiceFilter>,
     rest: Box<AudioProcessing>,
     scratch: [f32; BLOCK],
 }
@@ -33,7 +35,8 @@ pub(super) fn stages(config: ApmConfig) -> Option<Box<dyn Processing>> {
         let builder = AudioProcessing::builder().config(settings(config));
         let rest = Box::new(builder.capture_config(stream).render_config(stream).build());
         let echo = config.echo.then(EchoCanceller::new);
-        Box::new(Stages { echo, rest, scratch: [0.0; BLOCK] }) as Box<dyn Processing>
+        let voice_filter = (config.noise == NoiseSuppression::VoiceOnly).then(VoiceFilter::new);
+        Box::new(Stages { echo, voice_filter, rest, scratch: [0.0; BLOCK] }) as Box<dyn Processing>
     })
 }
 
@@ -48,6 +51,9 @@ impl Processing for Stages {
         if let Some(echo) = &mut self.echo {
             echo.capture(block, delay_ms);
         }
+        if let Some(filter) = &mut self.voice_filter {
+            filter.process(block);
+        }
         self.scratch = *block;
         // Only formats other than the configured one are rejected.
         if self.rest.process_capture_f32(&[&self.scratch], &mut [block]).is_err() {
@@ -55,6 +61,33 @@ impl Processing for Stages {
         }
     }
 }
+
+/// RNNoise in blocks of 10 ms. Its output is one block late.
+struct VoiceFilter(Box<DenoiseState<'static>>);
+
+/// RNNoise computes with samples of 16 bits.
+const FULL_SCALE: f32 = 32_768.0;
+
+impl VoiceFilter {
+    fn new() -> Self {
+        Self(DenoiseState::new())
+    }
+
+    fn process(&mut self, block: &mut [f32; BLOCK]) {
+        let scaled = block.map(|sample| sample * FULL_SCALE);
+        self.0.process_frame(block, &scaled);
+        block.iter_mut().for_each(|sample| *sample /= FULL_SCALE);
+    }
+}
+
+impl std::fmt::Debug for VoiceFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VoiceFilter")
+    }
+}
+
+// A block is a frame of RNNoise.
+const _: () = assert!(BLOCK == DenoiseState::FRAME_SIZE);
 
 fn settings(config: ApmConfig) -> Config {
     Config {
@@ -76,10 +109,9 @@ fn settings(config: ApmConfig) -> Config {
 
 fn suppression(level: NoiseSuppression) -> Option<sonora::config::NoiseSuppression> {
     let level = match level {
-        NoiseSuppression::Off => return None,
+        NoiseSuppression::Off | NoiseSuppression::VoiceOnly => return None,
         NoiseSuppression::Moderate => NoiseSuppressionLevel::Moderate,
         NoiseSuppression::High => NoiseSuppressionLevel::High,
-        NoiseSuppression::VeryHigh => NoiseSuppressionLevel::VeryHigh,
     };
     Some(sonora::config::NoiseSuppression { level, ..Default::default() })
 }
