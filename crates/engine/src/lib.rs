@@ -29,6 +29,8 @@ mod howling;
 mod ladder;
 mod levels;
 mod line;
+#[cfg(test)]
+mod lip_skew;
 mod lip_sync;
 mod network;
 mod participant;
