@@ -27,6 +27,7 @@ fn main() {
         "select_devices",
         "refresh_devices",
         "test_sound",
+        "check_sound",
         "play_anyway",
         "save_settings",
         "open_link",

@@ -125,6 +125,12 @@ pub(crate) async fn test_sound(engine: TheEngine<'_>) -> Answer {
     command(&engine, Command::TestSound).await
 }
 
+/// Starts the check of one's own sound, or stops it.
+#[tauri::command]
+pub(crate) async fn check_sound(engine: TheEngine<'_>, on: bool) -> Answer {
+    command(&engine, Command::CheckSound(on)).await
+}
+
 /// Plays a participant even if they are in the same room.
 #[tauri::command]
 pub(crate) async fn play_anyway(engine: TheEngine<'_>, id: String) -> Answer {

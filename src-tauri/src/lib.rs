@@ -132,6 +132,7 @@ macro_rules! commands {
             commands::select_devices,
             commands::refresh_devices,
             commands::test_sound,
+            commands::check_sound,
             commands::play_anyway,
             commands::save_settings,
             commands::open_link,

@@ -20,6 +20,7 @@ pub(crate) fn state() -> AppState {
         choice: DeviceChoice::default(),
         listening: false,
         same_room: vec![],
+        sound_check: engine::SoundCheckView::Idle,
         share: None,
         sharing: vec![],
         problems: vec![],

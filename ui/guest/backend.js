@@ -101,7 +101,7 @@ export class GuestBackend {
     this.#media.choice = settings.devices;
     this.#media.setProcessing(settings);
     this.state = {
-      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, abilities: { tray: false, autostart: false, global_keys: false }, version: 'web',
+      session: { kind: 'closed', problem: null }, call: noCall(), reconnecting_since_ms: null, interrupted_since_ms: {}, chat: [], transfers: [], dropped: [], notice: null, devices: [], choice: settings.devices, listening: false, same_room: [], sound_check: { kind: 'idle' }, share: null, sharing: [], problems: [], settings, you: { key: '' }, link: null, hosting: null, board: null, reminders: [], frames: null, abilities: { tray: false, autostart: false, global_keys: false }, version: 'web',
     };
     this.update({});
     try {

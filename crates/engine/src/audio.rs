@@ -4,6 +4,7 @@ use crate::chime::Chime;
 use crate::levels::{Levels, Loudness, PacketLevels};
 use crate::lip_sync::SoundIn;
 use crate::playing::{Playing, Room, Volumes, volume_of};
+use crate::sound_check::{SoundCheck, SoundCheckView};
 use crate::voice::{Voice, VoiceEncoder};
 use codecs::{Apm, ApmConfig, OpusDecoder};
 use devices::{Microphone, Speaker};
@@ -32,6 +33,8 @@ pub(crate) enum AudioReport {
     Failing(bool),
     /// These participants are in the same room, and are not played.
     SameRoom(Vec<ParticipantId>),
+    /// The check of one's own sound has come this far.
+    SoundCheck(SoundCheckView),
 }
 
 /// Receives reports. It runs on the audio thread and must not block. Returns false if it could not take the report, which
@@ -66,6 +69,8 @@ pub(crate) enum Control {
     PlayAnyway(ParticipantId),
     /// Plays the test sound, if a loudspeaker opens before this time.
     Chime(Instant),
+    /// Starts a check of one's own sound, or stops it.
+    SoundCheck(bool),
     /// Requests the statistics of all jitter buffers.
     Stats(tokio::sync::oneshot::Sender<Vec<(ParticipantId, AudioBufferStats)>>),
 }
@@ -105,6 +110,8 @@ impl Audio {
                 clock: SendClock::new(Instant::now()),
                 mixer: Mixer::new(),
                 chime: None,
+                check: None,
+                check_reported: SoundCheckView::Idle,
                 own: Loudness::default(),
                 own_speech: Speech::default(),
                 speakers: ActiveSpeaker::default(),
@@ -141,6 +148,9 @@ struct Worker {
     clock: SendClock,
     mixer: Mixer,
     chime: Option<(Chime, Instant)>,
+    check: Option<SoundCheck>,
+    /// The state of the check, as last reported.
+    check_reported: SoundCheckView,
     own: Loudness,
     own_speech: Speech,
     speakers: ActiveSpeaker<ParticipantId>,
@@ -177,6 +187,7 @@ impl Worker {
             self.guarded(Worker::play, Worker::renew_play);
             self.report_trouble();
             self.report_same_room();
+            self.report_sound_check();
             self.show_levels();
             next += TICK;
             let now = Instant::now();
@@ -198,11 +209,13 @@ impl Worker {
     fn renew_capture(&mut self) {
         self.apm = Apm::new(self.apm.config());
         self.voice = VoiceEncoder::new(Instant::now());
+        self.check = None;
     }
 
     fn renew_play(&mut self) {
         self.mixer = Mixer::new();
         self.apm = Apm::new(self.apm.config());
+        self.check = None;
         for other in &mut self.others {
             other.buffer = AudioBuffer::new();
             match OpusDecoder::new() {
@@ -232,6 +245,16 @@ impl Worker {
         }
     }
 
+    fn report_sound_check(&mut self) {
+        if let Some(check) = &mut self.check {
+            check.handle_timeout(Instant::now());
+        }
+        let view = self.check.as_ref().map_or(SoundCheckView::Idle, SoundCheck::view);
+        if view != self.check_reported && (self.on_report)(AudioReport::SoundCheck(view.clone())) {
+            self.check_reported = view;
+        }
+    }
+
     fn control(&mut self, control: Control) {
         match control {
             Control::Add(id, media, sound) => self.add(id, media, sound),
@@ -258,6 +281,7 @@ impl Worker {
                 self.others.iter_mut().filter(|o| o.id == id).for_each(|o| o.playing.allow());
             }
             Control::Chime(until) => self.chime = Some((Chime::default(), until)),
+            Control::SoundCheck(on) => self.check = on.then(|| SoundCheck::start(Instant::now())).flatten(),
             Control::Stats(answer) => {
                 let stats = self.others.iter().map(|o| (o.id.clone(), o.buffer.stats())).collect();
                 let _ = answer.send(stats); // the receiver may be dropped
@@ -297,8 +321,12 @@ impl Worker {
             }
             let late = Duration::from_secs_f64(microphone.buffered() as f64 / 48_000.0);
             self.room.captured(&block);
+            let captured = block;
             self.apm.process_capture(&mut block, (delay + late).as_millis() as u32);
             self.own.push(&block);
+            if let Some(check) = &mut self.check {
+                check.captured(Instant::now(), &captured, &block);
+            }
             if !self.sending {
                 continue;
             }
@@ -346,6 +374,9 @@ impl Worker {
             let mut mixed = [0.0; BLOCK];
             self.mixer.mix(self.others.iter().map(|o| &o.block), &mut mixed);
             self.chime.take_if(|(chime, _)| !chime.add(&mut mixed));
+            if let Some(check) = &mut self.check {
+                check.play(now, &mut mixed);
+            }
             self.apm.process_render(&mixed);
             if let Some(tap) = &mut self.tap {
                 tap.played(&mixed, now + speaker.latency());

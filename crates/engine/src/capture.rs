@@ -10,6 +10,7 @@ pub(crate) use event::{CaptureEvent, EVENTS, Opened, on_report};
 
 use crate::audio::{Audio, AudioReport, Control};
 use crate::config::DeviceChoice;
+use crate::sound_check::SoundCheckView;
 use crate::video_out::VideoLimits;
 use crate::view::Problem;
 use devices::{
@@ -55,7 +56,9 @@ pub(crate) struct Capture {
     processing: Option<Problem>,
     /// The participants in the same room, who are not played.
     same_room: Vec<ParticipantId>,
-    /// Whether the choice, the problems or `same_room` have changed since the last [`Capture::take_changed`].
+    /// How far the check of one's own sound has come.
+    sound_check: SoundCheckView,
+    /// Whether the choice, the problems, `same_room` or `sound_check` have changed since the last [`Capture::take_changed`].
     changed: bool,
     opened: u64,
     /// The time of the last [`Capture::handle_timeout`].
@@ -200,6 +203,7 @@ impl Capture {
             speaker: device(DeviceKind::Speaker, speaker)?,
             processing: None,
             same_room: vec![],
+            sound_check: SoundCheckView::Idle,
             changed: false,
             opened: 0,
             now: Instant::now(),
@@ -266,6 +270,7 @@ impl Capture {
                 match report {
                     AudioReport::Failing(failing) => self.processing = failing.then(processing_failed),
                     AudioReport::SameRoom(here) => self.same_room = here,
+                    AudioReport::SoundCheck(view) => self.sound_check = view,
                 }
                 self.changed = true;
             }
@@ -324,7 +329,13 @@ impl Capture {
         &self.same_room
     }
 
-    /// Returns true once after each change of [`Capture::choice`], [`Capture::problems`] or [`Capture::same_room`].
+    /// How far the check of one's own sound has come.
+    pub(crate) fn sound_check(&self) -> &SoundCheckView {
+        &self.sound_check
+    }
+
+    /// Returns true once after each change of the choice, the problems, [`Capture::same_room`] or
+    /// [`Capture::sound_check`].
     pub(crate) fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }

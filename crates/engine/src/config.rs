@@ -148,6 +148,9 @@ pub enum Command {
     PlayAnyway(ParticipantId),
     /// Plays the test sound on the chosen loudspeaker.
     TestSound,
+    /// Records five seconds of the microphone as others would hear them, plays them and judges them; or stops that. Ignored
+    /// in a call. Nothing is sent.
+    CheckSound(bool),
     /// Changes how the microphone's sound is processed.
     SetProcessing(codecs::ApmConfig),
     /// Uses only relayed paths for new connections, so that other people do not see this device's addresses. Existing

@@ -319,6 +319,7 @@ impl Driver {
             Command::Join(request) => {
                 if self.session.join(now, request) {
                     self.devices.set_preview(MediaState::default()); // the call decides what is open
+                    self.devices.check_sound(false);
                 }
             }
             Command::Leave => self.session.handle_command(now, call::Command::Leave),
@@ -347,6 +348,7 @@ impl Driver {
             }
             Command::PlayAnyway(id) => self.devices.play_anyway(id),
             Command::TestSound => self.devices.test_sound(now),
+            Command::CheckSound(on) => self.devices.check_sound(on && !self.session.is_in_call()),
             Command::SetProcessing(config) => self.devices.set_processing(config),
             Command::SetRelayOnly(on) => self.peers.set_relay_only(on),
             Command::SetDataSaver(on) => {
@@ -425,6 +427,7 @@ impl Driver {
                 modified |= replace(&mut view.choice, self.devices.choice().clone());
                 modified |= replace(&mut view.same_room, self.devices.same_room().to_vec());
                 modified |= replace(&mut view.listening, self.devices.is_listening());
+                modified |= replace(&mut view.sound_check, self.devices.sound_check().clone());
             }
             if transfers {
                 modified |= replace(&mut view.transfers, self.files.view.borrow().clone());
@@ -460,6 +463,7 @@ fn first_view(session: &CallSession, devices: &Devices) -> AppView {
         choice: devices.choice().clone(),
         listening: devices.is_listening(),
         same_room: vec![],
+        sound_check: devices.sound_check().clone(),
         share: None,
         sharing: vec![],
         board: None,

@@ -2,6 +2,7 @@
 //! `Arc` of each part that has not changed.
 
 use crate::config::{DeviceChoice, ServerAddress};
+use crate::sound_check::SoundCheckView;
 use call::{CallView, ChatLine};
 use devices::{DeviceInfo, DeviceKind};
 use files::TransferView;
@@ -31,6 +32,8 @@ pub struct AppView {
     pub listening: bool,
     /// The participants in the same room, who are not played here: the laptops would howl.
     pub same_room: Vec<ParticipantId>,
+    /// The check of one's own sound.
+    pub sound_check: SoundCheckView,
     /// The screen or window that we share.
     pub share: Option<Share>,
     /// The participants who share a screen, earliest first in the room.

@@ -12,6 +12,7 @@ pub mod mixer;
 pub mod quality;
 pub mod remote_clock;
 pub mod slot;
+pub mod sound_check;
 pub mod sources;
 pub mod stamp;
 pub mod sync;

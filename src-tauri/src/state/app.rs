@@ -3,7 +3,9 @@
 use super::settings::Settings;
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
-use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, TransferView};
+use engine::{
+    CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, SoundCheckView, TransferView,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub struct AppState {
     /// The participants in the same room, who are not played here: the laptops would howl.
     #[cfg_attr(test, ts(as = "Vec<String>"))]
     pub same_room: Vec<ParticipantId>,
+    /// The check of one's own sound. Nothing of it is sent.
+    pub sound_check: SoundCheckView,
     /// The screen or window that this person shares.
     pub share: Option<Share>,
     /// The participants who share a screen.

@@ -14,7 +14,7 @@ use engine::signaling::message::{MediaState, Participant, ParticipantId, Reactio
 use engine::{
     CallView, ChatLine, DeviceChoice, DeviceInfo, DeviceKind, FindingReport, Hop, HopReport, LinkState,
     ParticipantView, Picture, Problem, Reminder, Repair, Report, SessionView, Severity, Share, ShareState,
-    ShownReaction, Stage, Tile, TransferReason, TransferState, TransferView, UnsentLine, Verdict,
+    ShownReaction, SoundCheckView, Stage, Tile, TransferReason, TransferState, TransferView, UnsentLine, Verdict,
 };
 use ts_rs::{Config, TS};
 
@@ -47,7 +47,7 @@ fn file() -> String {
     all! {
         AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess Abilities
         CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
-        DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice Problem
+        DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice SoundCheckView Problem
         Settings KnownPerson KnownServer Language Theme Noise
         AboutMe AboutAccount AccountDevice AboutTable UsedInvite Meeting
         BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind

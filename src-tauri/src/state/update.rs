@@ -3,7 +3,9 @@
 use super::{Abilities, AppState, FrameAccess, Hosting, PendingLink, Settings, You};
 use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::{ErrorCode, ParticipantId};
-use engine::{CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, TransferView};
+use engine::{
+    CallView, ChatLine, DeviceChoice, DeviceInfo, Problem, Reminder, SessionView, Share, SoundCheckView, TransferView,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ pub struct AppUpdate {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(as = "Option<Vec<String>>"))]
     same_room: Option<Vec<ParticipantId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sound_check: Option<SoundCheckView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     share: Option<Option<Share>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +105,7 @@ impl AppUpdate {
             choice: other(old, new, |state| &state.choice),
             listening: other(old, new, |state| &state.listening),
             same_room: other(old, new, |state| &state.same_room),
+            sound_check: other(old, new, |state| &state.sound_check),
             share: other(old, new, |state| &state.share),
             sharing: other(old, new, |state| &state.sharing),
             problems: other(old, new, |state| &state.problems),

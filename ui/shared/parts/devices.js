@@ -7,6 +7,7 @@ import { MISSING_CODES, isMissing } from '../own-media.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
 import { attempt } from './notices.js';
+import { SoundCheck } from './sound-check.js';
 
 /** @typedef {import('../model.d.ts').DeviceKind} DeviceKind */
 /** @typedef {import('../model.d.ts').AppState} AppState */
@@ -20,7 +21,8 @@ export class Devices extends View {
     this.pickers = [this.#picker('camera', t.camera), this.#picker('microphone', t.microphone), this.#picker('speaker', t.speaker)];
     this.append(h('div', { class: 'row' },
       h('button', { type: 'button', class: 'small', onclick: () => attempt(backend.call('test_sound')) }, icon('speaker'), t.testSound),
-      h('button', { type: 'button', class: 'small plain', onclick: () => attempt(backend.call('refresh_devices')) }, t.refreshDevices)));
+      h('button', { type: 'button', class: 'small plain', onclick: () => attempt(backend.call('refresh_devices')) }, t.refreshDevices)),
+      ...(backend.shell === 'app' ? [new SoundCheck()] : []));
   }
 
   connected() {

@@ -53,6 +53,10 @@ listening: boolean,
  */
 same_room: Array<string>,
 /**
+ * The check of one's own sound. Nothing of it is sent.
+ */
+sound_check: SoundCheckView,
+/**
  * The screen or window that this person shares.
  */
 share: Share | null,
@@ -104,7 +108,7 @@ version: string, };
 /**
  * The fields of an [`AppState`] that changed. The page copies them into its state. The first update has all fields.
  */
-export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, transfers?: Array<TransferView>, dropped?: Array<string>, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, abilities?: Abilities, version?: string, };
+export type AppUpdate = { session?: SessionView, call?: CallView, reconnecting_since_ms?: number | null, interrupted_since_ms?: { [key in string]: number }, chat?: ChatUpdate, transfers?: Array<TransferView>, dropped?: Array<string>, notice?: string | null, devices?: Array<DeviceInfo>, choice?: DeviceChoice, listening?: boolean, same_room?: Array<string>, sound_check?: SoundCheckView, share?: Share | null, sharing?: Array<string>, problems?: Array<Problem>, settings?: Settings, you?: You, link?: PendingLink | null, hosting?: Hosting | null, board?: BoardState | null, reminders?: Array<Reminder>, frames?: FrameAccess | null, abilities?: Abilities, version?: string, };
 
 /**
  * The change of the chat: the page keeps the first `keep` of its lines and appends the new ones.
@@ -590,6 +594,16 @@ height: number,
  * How it looks now: a packet of the frame socket in base64. Null where that cannot be seen.
  */
 preview: string | null, };
+
+/**
+ * What the check shows.
+ */
+export type SoundCheckView = { "kind": "idle" } | { "kind": "waiting" } | { "kind": "listening" } | { "kind": "playing" } | { "kind": "done",
+/**
+ * What is wrong, the most serious first: `no_sound`, `no_voice`, `too_quiet`, `too_loud`, `noisy`, `echo`,
+ * `drop_outs`. Empty if nothing is.
+ */
+defects: string[], } | { "kind": "failed" };
 
 /**
  * A problem, described for people and programs.

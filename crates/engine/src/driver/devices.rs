@@ -1,11 +1,12 @@
 //! Cameras, microphones and loudspeakers: which exist, which are wanted, and which are open.
 
-use crate::audio::{Audio, Control};
+use crate::audio::{Audio, AudioReport, Control};
 use crate::capture::{Capture, CaptureEvent};
 use crate::chime;
 use crate::config::DeviceChoice;
 use crate::levels::Levels;
 use crate::playing::Volumes;
+use crate::sound_check::SoundCheckView;
 use crate::view::Problem;
 use devices::{DeviceInfo, DeviceKind};
 use media::slot::FrameSlot;
@@ -43,6 +44,8 @@ pub(crate) struct Devices {
     gains: Volumes,
     /// When the test of the loudspeaker ends.
     sounding: Option<Instant>,
+    /// Whether the check of one's own sound needs microphone and loudspeaker.
+    checking: bool,
     /// Whether `found` or `listening` has changed since the last [`Devices::take_changed`].
     found_changed: bool,
 }
@@ -62,13 +65,18 @@ impl Devices {
             volumes: BTreeMap::new(),
             gains: vec![],
             sounding: None,
+            checking: false,
             found_changed: false,
         }
     }
 
     /// Takes a report of a device.
     pub(crate) fn handle(&mut self, now: Instant, event: CaptureEvent) {
+        let is_report = matches!(event, CaptureEvent::Audio(AudioReport::SoundCheck(_)));
         self.capture.handle(now, event, &self.audio);
+        if is_report {
+            self.checking = self.capture.sound_check().is_running();
+        }
     }
 
     /// Takes the result of a search for devices.
@@ -110,6 +118,19 @@ impl Devices {
         let until = now + chime::LENGTH + OPENING;
         self.sounding = Some(until);
         self.audio.send(Control::Chime(until));
+    }
+
+    /// Starts the check of one's own sound, or stops it.
+    pub(crate) fn check_sound(&mut self, on: bool) {
+        if on || self.checking || *self.capture.sound_check() != SoundCheckView::Idle {
+            self.checking = on;
+            self.audio.send(Control::SoundCheck(on));
+        }
+    }
+
+    /// How far the check of one's own sound has come.
+    pub(crate) fn sound_check(&self) -> &SoundCheckView {
+        self.capture.sound_check()
     }
 
     /// The participants in the same room, who are not played.
@@ -156,8 +177,8 @@ impl Devices {
     /// Opens the wanted devices and closes the others.
     pub(crate) fn update(&mut self, now: Instant, in_call: bool) {
         self.sounding.take_if(|until| *until <= now);
-        let speaker = in_call || self.preview.microphone || self.sounding.is_some();
-        let used = self.allowed.microphone || self.preview.microphone;
+        let speaker = in_call || self.preview.microphone || self.sounding.is_some() || self.checking;
+        let used = self.allowed.microphone || self.preview.microphone || self.checking;
         let listening = in_call && self.listens && !used;
         if std::mem::replace(&mut self.listening, listening) != listening {
             self.found_changed = true;
