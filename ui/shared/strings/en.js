@@ -460,7 +460,7 @@ export const en = {
   noiseNormal: 'Normal',
   noiseStrong: 'Strong',
   noiseOn: 'On',
-  noiseHint: 'Strong removes everything that isn’t a voice: other tables, dishes, typing, and music too.',
+  noiseHint: 'Strong leaves only voices: no dishes, no typing, and no music. Other tables become quieter.',
   mirrorOwn: 'Mirror my picture',
   mirrorOwnHint: 'Only for you. Others see it the right way round.',
   showOwn: 'Show my picture in calls',

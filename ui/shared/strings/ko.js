@@ -455,7 +455,7 @@ export const ko = {
   noiseNormal: '보통',
   noiseStrong: '강하게',
   noiseOn: '켜기',
-  noiseHint: '‘강하게’를 고르면 주변 말소리, 그릇 소리, 키보드 소리까지 줄이고 목소리만 남겨요. 음악도 들리지 않게 돼요.',
+  noiseHint: '‘강하게’를 고르면 그릇 소리나 키보드 소리를 없애고 목소리만 남겨요. 옆자리 말소리는 작아지고, 음악은 들리지 않게 돼요.',
   mirrorOwn: '내 화면 좌우 반전',
   mirrorOwnHint: '나에게만 거울처럼 보여요. 다른 사람에게는 그대로 보여요.',
   showOwn: '통화 중에 내 화면 보기',
