@@ -9,7 +9,7 @@ use engine::{
 use server::{Config, Server, Turn};
 use std::time::{Duration, Instant};
 use whole_system::browser::{Browser, Kind};
-use whole_system::people::{BOTH, Habits, Person};
+use whole_system::people::{BOTH, Habits, Person, zone_at_noon};
 use whole_system::seclusion;
 
 pub(crate) const SECRET: &str = "what we had on the first day";
@@ -140,7 +140,7 @@ pub(crate) fn config() -> Config {
     Config {
         listen: ([127, 0, 0, 1], 0).into(),
         member_secret: Some(SECRET.into()),
-        zone: "Asia/Seoul".into(),
+        zone: zone_at_noon(),
         turn: Turn::Off,
         ..Config::default()
     }

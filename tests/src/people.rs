@@ -369,3 +369,12 @@ fn new_key() -> DeviceKey {
 pub fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
+
+/// A time zone in which it is noon now: a table in an hour is on the same day, whenever the tests run.
+pub fn zone_at_noon() -> String {
+    match 12 - (unix_ms() / 3_600_000 % 24) as i8 {
+        // The names have the sign of POSIX, which is that of the way to UTC.
+        ahead @ 0.. => format!("Etc/GMT-{ahead}"),
+        behind => format!("Etc/GMT+{}", -behind),
+    }
+}

@@ -56,6 +56,7 @@ const NETWORK: &[&str] = &[
     "signaling",
     "rooms",
     "relay",
+    "sfu",
     "layers",
     "transport",
     "media",
