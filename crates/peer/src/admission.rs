@@ -16,8 +16,11 @@ use rtc::stun::attributes::ATTR_USERNAME;
 use rtc::stun::integrity::MessageIntegrity;
 use std::collections::VecDeque;
 use std::fmt;
+use std::io::IoSliceMut;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use webrtc::peer_connection::crypto;
+use webrtc::runtime::RecvMeta;
 
 /// Most generations of ICE whose checks are accepted. An offer that restarts ICE can be rolled back, and the credentials
 /// before it count again. When full, the oldest is dropped.
@@ -90,7 +93,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Removes the datagrams that `admits` refuses from a message of one or more of `stride` bytes. Returns its new length.
-pub(crate) fn retain(message: &mut [u8], stride: usize, mut admits: impl FnMut(&[u8]) -> bool) -> usize {
+fn retain(message: &mut [u8], stride: usize, mut admits: impl FnMut(&[u8]) -> bool) -> usize {
     let (mut kept, mut start) = (0, 0);
     while start < message.len() {
         let end = (start + stride.max(1)).min(message.len());
@@ -101,6 +104,20 @@ pub(crate) fn retain(message: &mut [u8], stride: usize, mut admits: impl FnMut(&
         start = end;
     }
     kept
+}
+
+/// Removes the datagrams that `admits` refuses from the first `count` received messages. It gets the source of each. An
+/// empty message is none to the library.
+pub(crate) fn retain_received(
+    buffers: &mut [IoSliceMut<'_>],
+    meta: &mut [RecvMeta],
+    count: usize,
+    admits: impl Fn(SocketAddr, &[u8]) -> bool,
+) {
+    for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()).take(count) {
+        let (from, length) = (meta.addr, meta.len.min(buffer.len()));
+        meta.len = retain(&mut buffer[..length], meta.stride, |one| admits(from, one));
+    }
 }
 
 /// Whether the socket of multicast DNS takes this. Its messages have the id 0 (RFC 6762 section 18.1), and the library

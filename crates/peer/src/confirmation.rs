@@ -209,10 +209,7 @@ impl AsyncUdpSocket for ConfirmingSocket {
         if let Poll::Ready(Ok(count)) = outcome
             && self.open.load(Ordering::Acquire) > 0
         {
-            for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()).take(count) {
-                let length = meta.len.min(buffer.len());
-                meta.len = admission::retain(&mut buffer[..length], meta.stride, |one| self.admits(one));
-            }
+            admission::retain_received(buffers, meta, count, |_, one| self.admits(one));
         }
         outcome
     }

@@ -394,11 +394,7 @@ impl AsyncUdpSocket for Paced {
         let outcome = self.socket.poll_recv(context, buffers, meta);
         if let Poll::Ready(Ok(count)) = outcome {
             let now = Instant::now();
-            for (buffer, meta) in buffers.iter_mut().zip(meta.iter_mut()).take(count) {
-                let (from, length) = (meta.addr, meta.len.min(buffer.len()));
-                // An empty message is none to the library.
-                meta.len = admission::retain(&mut buffer[..length], meta.stride, |one| self.admits(now, from, one));
-            }
+            admission::retain_received(buffers, meta, count, |from, one| self.admits(now, from, one));
         }
         outcome
     }

@@ -33,29 +33,28 @@ pub(super) struct Claims {
     others: Others,
 }
 
+/// Reads the claims. The library has two types for them, with the same functions and no common trait.
+macro_rules! common {
+    ($claims:expr) => {{
+        let names =
+            [first($claims.name()), first($claims.nickname()), $claims.preferred_username().map(|name| name.as_str())];
+        Claims {
+            subject: $claims.subject().as_str().to_owned(),
+            name: names.into_iter().find_map(filled),
+            email: filled($claims.email().map(|email| email.as_str())),
+            email_verified: $claims.email_verified().unwrap_or(false),
+            others: $claims.additional_claims().clone(),
+        }
+    }};
+}
+
 impl Claims {
     pub(super) fn of_token(claims: &IdTokenClaims<Others, CoreGenderClaim>) -> Claims {
-        let names =
-            [first(claims.name()), first(claims.nickname()), claims.preferred_username().map(|name| name.as_str())];
-        Claims {
-            subject: claims.subject().as_str().to_owned(),
-            name: names.into_iter().find_map(filled),
-            email: filled(claims.email().map(|email| email.as_str())),
-            email_verified: claims.email_verified().unwrap_or(false),
-            others: claims.additional_claims().clone(),
-        }
+        common!(claims)
     }
 
     pub(super) fn of_user_info(claims: &UserInfoClaims<Others, CoreGenderClaim>) -> Claims {
-        let names =
-            [first(claims.name()), first(claims.nickname()), claims.preferred_username().map(|name| name.as_str())];
-        Claims {
-            subject: claims.subject().as_str().to_owned(),
-            name: names.into_iter().find_map(filled),
-            email: filled(claims.email().map(|email| email.as_str())),
-            email_verified: claims.email_verified().unwrap_or(false),
-            others: claims.additional_claims().clone(),
-        }
+        common!(claims)
     }
 
     /// Whether the UserInfo endpoint has to be asked: many issuers put only the subject into the token.
