@@ -6,10 +6,10 @@ use engine::{AppView, Command, ServerAddress};
 use serde_json::json;
 use std::process::Child;
 use std::time::{Duration, Instant};
+use whole_system::PATIENCE;
 use whole_system::desktop::{Ended, Rect};
 use whole_system::people::{Habits, Person};
 use whole_system::skip::skip;
-use whole_system::window::PATIENCE;
 
 const TITLE: &str = "Lunchroom (ada)";
 

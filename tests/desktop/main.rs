@@ -11,12 +11,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Runtime;
+use whole_system::PATIENCE;
 use whole_system::desktop::{Desktop, Rect};
 use whole_system::people::{Habits, Person};
 use whole_system::seclusion;
 use whole_system::skip::find;
 use whole_system::skip_unless;
-use whole_system::window::{App, PATIENCE};
+use whole_system::window::App;
 
 /// The program.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_lunchroom");
@@ -174,7 +175,7 @@ impl Place {
             return None;
         }
         let runtime = Runtime::new().expect("a runtime");
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = testkit::loopback::address();
         let server = runtime.block_on(Server::start(Config { listen, turn: Turn::Off, ..Config::default() }));
         let server = server.expect("a server");
         let url = format!("ws://{}", server.addr());

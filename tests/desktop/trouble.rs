@@ -115,8 +115,7 @@ fn a_missing_device_is_off_and_reported_once() {
 #[test]
 fn the_connection_check_names_what_fails_before_anybody_has_a_seat() {
     let Some(place) = Place::new() else { return };
-    // Nothing listens on this port, as soon as the listener is dropped.
-    let closed = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let closed = testkit::loopback::address();
     let ada = App::start(&place.desktop, PROGRAM, "Ada", Value::Null, &["--server", &format!("ws://{closed}")]);
     ada.press("#check-connection");
     ada.until("a finding", "return !!document.querySelector('dialog .finding[data-severity=blocks]')");

@@ -235,7 +235,7 @@ async fn a_call_survives_a_server_outage() {
 }
 
 fn config() -> Config {
-    Config { listen: SocketAddr::from(([127, 0, 0, 1], 0)), turn: Turn::Off, ..Config::default() }
+    Config { listen: testkit::loopback::address(), turn: Turn::Off, ..Config::default() }
 }
 
 fn address(server: &Server) -> ServerAddress {

@@ -51,7 +51,8 @@ fn lunch(test: &str, with_guest: bool) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let folder = Scratch::new("lunch");
-        let (mut process, server) = served::start(test, "127.0.0.1:0", &folder, SECRET).await;
+        let listen = testkit::loopback::address().to_string();
+        let (mut process, server) = served::start(test, &listen, &folder, SECRET).await;
         let people = members(&server, SECRET).await;
         let gus = Person::new(Habits::new("Gus", 700));
         let mut watchers = Watchers::new(&server, SECRET, with_guest);
@@ -74,7 +75,6 @@ fn lunch(test: &str, with_guest: bool) {
 
         // The server is killed during a burst of bookings.
         let bookings = people.iter().enumerate().map(|(index, person)| book(person, index));
-        let listen = server.url.socket_addrs(|| None).expect("an address")[0].to_string();
         let killed = async {
             // As soon as the first of them is on somebody's board.
             leo.until("bookings on the board", |view| booked(view) > 0).await;

@@ -1,5 +1,6 @@
 //! A browser, driven by `drive.mjs`.
 
+use crate::PATIENCE;
 use crate::skip::{find, skip};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
@@ -8,8 +9,6 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Longest wait for one answer of the browser, including its start.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Interval between polls while waiting for a condition.
 const PACE: Duration = Duration::from_millis(250);
 

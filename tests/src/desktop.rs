@@ -1,12 +1,16 @@
 //! A separate display with its contents, and a message bus. Nothing else on the machine sees them.
 
+use crate::PATIENCE;
 use crate::scratch::Scratch;
 use crate::skip::skip_unless;
 use engine::media::stamp::{self, Stamp};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use x11rb::connection::Connection as _;
-use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt as _, EventMask, ImageFormat};
+use x11rb::protocol::xproto::{
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt as _, EventMask, ImageFormat, MapState, Window,
+};
 use x11rb::rust_connection::RustConnection;
 
 const WIDTH: u32 = 1_800;
@@ -95,23 +99,16 @@ impl Desktop {
         self.home.path()
     }
 
-    /// Moves and resizes the window with this title.
+    /// Moves and resizes the window with this title. Waits until there is one.
     pub fn place(&self, title: &str, place: Rect) {
         let Rect { x, y, width, height } = place;
-        let name = format!("^{}$", title.replace('(', "\\(").replace(')', "\\)"));
-        let done = self
-            .program("xdotool")
-            .args(["search", "--sync", "--onlyvisible", "--name", &name])
-            .args(["windowsize", &width.to_string(), &height.to_string()])
-            .args(["windowmove", &x.to_string(), &y.to_string()])
-            .output()
-            .expect("xdotool");
-        assert!(done.status.success(), "{title}: {}", String::from_utf8_lossy(&done.stderr));
+        let wanted = ConfigureWindowAux::new().x(x as i32).y(y as i32).width(width).height(height);
+        self.screen.configure_window(self.window(title), &wanted).expect("the display").check().expect("a window");
     }
 
     /// Where the visible window with this title is. Waits until there is one.
     pub fn place_of(&self, title: &str) -> Rect {
-        let window = *self.windows(&["--sync", "--onlyvisible"], title).first().expect("a window");
+        let window = self.window(title);
         let size = self.screen.get_geometry(window).expect("the display").reply().expect("its size");
         let corner = self.screen.translate_coordinates(window, self.root, 0, 0).expect("the display").reply();
         let corner = corner.expect("its corner");
@@ -125,7 +122,7 @@ impl Desktop {
 
     /// Whether a window with this title is visible.
     pub fn is_visible(&self, title: &str) -> bool {
-        !self.windows(&["--onlyvisible"], title).is_empty()
+        !self.windows(title).is_empty()
     }
 
     /// Asks a window to close, as its close button does (ICCCM 4.2.8.1, `WM_DELETE_WINDOW`).
@@ -135,10 +132,9 @@ impl Desktop {
             interned.expect("an atom").atom
         };
         let (protocols, delete) = (atom("WM_PROTOCOLS"), atom("WM_DELETE_WINDOW"));
-        for window in self.windows(&["--sync", "--onlyvisible"], title) {
-            let message = ClientMessageEvent::new(32, window, protocols, [delete, x11rb::CURRENT_TIME, 0, 0, 0]);
-            self.screen.send_event(false, window, EventMask::NO_EVENT, message).expect("the display");
-        }
+        let window = self.window(title);
+        let message = ClientMessageEvent::new(32, window, protocols, [delete, x11rb::CURRENT_TIME, 0, 0, 0]);
+        self.screen.send_event(false, window, EventMask::NO_EVENT, message).expect("the display");
         self.screen.flush().expect("the display");
     }
 
@@ -148,11 +144,41 @@ impl Desktop {
         assert!(done.success(), "{keys}");
     }
 
-    fn windows(&self, which: &[&str], title: &str) -> Vec<u32> {
-        let name = format!("^{}$", title.replace('(', "\\(").replace(')', "\\)"));
-        let found = self.program("xdotool").arg("search").args(which).args(["--name", &name]).output();
-        let found = String::from_utf8_lossy(&found.expect("xdotool").stdout).into_owned();
-        found.split_whitespace().filter_map(|id| id.parse().ok()).collect()
+    /// The first visible window with this title. Waits until there is one.
+    fn window(&self, title: &str) -> Window {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(&window) = self.windows(title).first() {
+                return window;
+            }
+            assert!(Instant::now() < end, "no visible window called {title}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The visible windows with this title. `xdotool search` fails as a whole if any window vanishes meanwhile.
+    fn windows(&self, title: &str) -> Vec<Window> {
+        let (mut found, mut left) = (Vec::new(), vec![self.root]);
+        while let Some(window) = left.pop() {
+            if let Ok(tree) = self.screen.query_tree(window).expect("the display").reply() {
+                left.extend(tree.children);
+            }
+            if self.has_title(window, title) && self.is_viewable(window) {
+                found.push(window);
+            }
+        }
+        found
+    }
+
+    fn has_title(&self, window: Window, title: &str) -> bool {
+        let longest = title.len() as u32; // in units of four bytes
+        let name = self.screen.get_property(false, window, AtomEnum::WM_NAME, AtomEnum::ANY, 0, longest);
+        name.expect("the display").reply().is_ok_and(|name| name.value == title.as_bytes())
+    }
+
+    fn is_viewable(&self, window: Window) -> bool {
+        let attributes = self.screen.get_window_attributes(window).expect("the display").reply();
+        attributes.is_ok_and(|attributes| attributes.map_state == MapState::VIEWABLE)
     }
 
     /// Counts the pixels on the screen with this colour, within the tolerance of drawing.

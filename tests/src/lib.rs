@@ -19,3 +19,8 @@ pub mod window;
 pub mod x11;
 
 pub use skip::skip_unless;
+
+use std::time::Duration;
+
+/// Time after which a test has failed. On an idle machine everything takes a tenth of it.
+pub const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,5 +1,6 @@
 //! People in calls: engines with simulated devices, and checks of what they see and hear.
 
+use crate::PATIENCE;
 use crate::scratch::Scratch;
 use crate::tone;
 use engine::media::encoded::VideoCodec;
@@ -16,8 +17,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::time::sleep;
 
-/// Time after which a test has failed. On an idle machine everything takes a fortieth of it.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
 /// Sample rate of all sound.

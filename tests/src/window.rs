@@ -1,21 +1,19 @@
 //! The app on a desktop, driven through its page by WebDriver (W3C, "WebDriver 2").
 
+use crate::PATIENCE;
 use crate::desktop::{Desktop, Ended, Rect};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// Time after which a test has failed. On an idle machine everything takes a tenth of it.
-pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Longest time for an app to end.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// A running app, which is ended on drop.
 pub struct App {
-    port: u16,
+    driver_addr: SocketAddr,
     session: String,
     /// Title of its window.
     pub title: String,
@@ -50,10 +48,10 @@ impl App {
             settings.extend(more);
         }
         std::fs::write(folder.join("settings.json"), settings.to_string()).expect("settings");
-        let port = free_port();
+        let driver_addr = testkit::loopback::address();
         let driver = desktop
             .program("WebKitWebDriver")
-            .args([format!("--port={port}")])
+            .args([format!("--host={}", driver_addr.ip()), format!("--port={}", driver_addr.port())])
             .env("TAURI_WEBVIEW_AUTOMATION", "true")
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
@@ -62,7 +60,7 @@ impl App {
         let title = format!("Lunchroom ({profile})");
         let words = [program.to_owned(), "--profile".to_owned(), profile.clone()];
         let home = desktop.home().display().to_string();
-        let mut app = App { port, session: String::new(), title, words, home, _driver: Ended(driver) };
+        let mut app = App { driver_addr, session: String::new(), title, words, home, _driver: Ended(driver) };
         let fixed = ["--profile", &profile, "--loopback"];
         let all: Vec<&str> =
             fixed.into_iter().chain(devices.iter().copied()).chain(arguments.iter().copied()).collect();
@@ -126,7 +124,7 @@ impl App {
     fn request(&self, method: &str, path: &str, body: &Value) -> Value {
         let end = Instant::now() + PATIENCE;
         let mut stream = loop {
-            match TcpStream::connect(("127.0.0.1", self.port)) {
+            match TcpStream::connect(self.driver_addr) {
                 Ok(stream) => break stream,
                 Err(error) => assert!(Instant::now() < end, "no WebDriver: {error}"),
             }
@@ -197,9 +195,4 @@ fn answer(stream: &mut TcpStream) -> String {
         assert!(read > 0, "the answer was cut off: {text}");
         all.extend_from_slice(&chunk[..read]);
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
 }

@@ -238,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unreachable_server_is_reported_quickly() {
-        let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let gone = testkit::loopback::address();
         let options = BoardOptions {
             server: format!("ws://{gone}").parse().unwrap(),
             fingerprint: None,

@@ -1,6 +1,5 @@
 //! The report and the exit status of `lunchroom-cli doctor`.
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
 
 fn doctor(arguments: &[&str]) -> Output {
@@ -8,14 +7,10 @@ fn doctor(arguments: &[&str]) -> Output {
     command.arg("doctor").args(arguments).output().expect("it runs")
 }
 
-/// An address on this machine at which nothing listens.
-fn closed() -> String {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("it is bound").to_string()
-}
-
 #[test]
 fn a_closed_port_is_reported_in_json_with_the_exit_status_2() {
-    let output = doctor(&[&closed(), "--json"]);
+    let closed = testkit::loopback::address().to_string();
+    let output = doctor(&[&closed, "--json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["findings"][0]["code"], "port_closed");
     assert_eq!(report["verdict"], "blocked");
@@ -24,7 +19,8 @@ fn a_closed_port_is_reported_in_json_with_the_exit_status_2() {
 
 #[test]
 fn the_report_is_in_the_language_that_was_asked_for() {
-    let report = |lang| String::from_utf8(doctor(&[&closed(), "--lang", lang]).stdout).expect("UTF-8");
+    let closed = testkit::loopback::address().to_string();
+    let report = |lang| String::from_utf8(doctor(&[&closed, "--lang", lang]).stdout).expect("UTF-8");
     let (en, ko) = (report("en"), report("ko"));
     assert!(
         en.contains("refuses connections") && en.trim_end().ends_with("Calls do not work on this network."),

@@ -323,7 +323,7 @@ mod tests {
 
     #[tokio::test]
     async fn when_every_address_fails_the_first_reason_is_given() {
-        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
+        let gone = testkit::loopback::address();
         let failed = first_of(&server("ws"), None, vec![gone, gone]).await.err().expect("nobody is there");
         assert_eq!(failed.code, "server_unreachable");
         let failed = first_of(&server("ws"), None, Vec::new()).await.err().expect("there is nothing");
@@ -388,8 +388,8 @@ mod tests {
             assert_eq!(failed.code, code);
             assert!(!failed.message.contains("secret") && !failed.message.contains("YWRh"), "{}", failed.message);
         }
-        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("it is bound");
-        let failed = connect_by(&server("ws"), &Proxies::One(Proxy::new("127.0.0.1", gone.port()))).await;
+        let gone = testkit::loopback::address();
+        let failed = connect_by(&server("ws"), &Proxies::One(Proxy::new(gone.ip().to_string(), gone.port()))).await;
         assert_eq!(failed.err().expect("nobody is there").code, "proxy_unreachable");
     }
 }

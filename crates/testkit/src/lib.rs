@@ -1,5 +1,6 @@
-//! A virtual network in virtual time, seeded random numbers, and something like speech. For tests only.
+//! A virtual network in virtual time, seeded random numbers, something like speech, and addresses. For tests only.
 
+pub mod loopback;
 pub mod net;
 pub mod random;
 pub mod tcp;

@@ -145,8 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_udp_port_is_recognised() {
-        let closed = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
-        let mut channel = Channel::udp(closed).await.expect("a socket");
+        let mut channel = Channel::udp(testkit::loopback::address()).await.expect("a socket");
         let failed = channel.ask(&Request::binding([1; 12]), &mut Outcome::Silent).await;
         assert_eq!(failed, Err(Outcome::Closed));
     }
