@@ -30,6 +30,8 @@ fn main() {
         "check_sound",
         "play_anyway",
         "save_settings",
+        "set_avatar",
+        "photo",
         "open_link",
         "dismiss_link",
         "dismiss_notice",

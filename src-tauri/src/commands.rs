@@ -10,11 +10,13 @@ use crate::clipboard::Clipboard;
 use crate::desk::{Ask, DeskHandle};
 use crate::folders::Folders;
 use crate::frames::Fallback;
-use crate::state::{AppUpdate, CommandError, Join, Language, Settings, Stats};
+use crate::state::{AppUpdate, CommandError, Join, Language, OwnAvatar, Settings, Stats};
 use crate::{figures, logging, window};
+use engine::signaling::avatar::PhotoError;
+use engine::signaling::board::BoardRequest;
 use engine::signaling::comparison;
 use engine::signaling::message::{MediaState, ParticipantId, Reaction};
-use engine::{Command, DeviceChoice, Engine, Report, Tile};
+use engine::{BoardAnswer, Command, DeviceChoice, Engine, Report, Tile};
 use std::sync::Arc;
 use tauri::ipc::{Channel, Response};
 use tauri::{AppHandle, State};
@@ -140,6 +142,24 @@ pub(crate) async fn play_anyway(engine: TheEngine<'_>, id: String) -> Answer {
 #[tauri::command]
 pub(crate) async fn save_settings(desk: TheDesk<'_>, settings: Settings) -> Answer {
     desk.ask(|answer| Ask::Save(Box::new(settings), answer)).await
+}
+
+/// Sets how others see the person. The server receives it as soon as it is there.
+#[tauri::command]
+pub(crate) async fn set_avatar(desk: TheDesk<'_>, avatar: OwnAvatar) -> Answer {
+    let wrong = |error: PhotoError| CommandError { code: "bad_photo".into(), message: error.to_string() };
+    let avatar = avatar.cleaned().map_err(wrong)?;
+    let settings = Settings { avatar, ..desk.shown.borrow().settings.clone() };
+    desk.ask(|answer| Ask::Save(Box::new(settings), answer)).await
+}
+
+/// Returns somebody's photo: a JPEG, base64url.
+#[tauri::command]
+pub(crate) async fn photo(engine: TheEngine<'_>, id: String) -> Result<String, CommandError> {
+    match engine.board(BoardRequest::Photo { id }).await? {
+        BoardAnswer::Photo(jpeg) => Ok(jpeg),
+        _ => Err(CommandError { code: "internal".into(), message: "the server sent no photo".into() }),
+    }
 }
 
 #[tauri::command]

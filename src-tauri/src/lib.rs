@@ -26,6 +26,7 @@ mod host;
 mod key;
 mod logging;
 mod notify;
+mod own_avatar;
 mod settings;
 mod sign_in;
 pub mod state;
@@ -135,6 +136,8 @@ macro_rules! commands {
             commands::check_sound,
             commands::play_anyway,
             commands::save_settings,
+            commands::set_avatar,
+            commands::photo,
             commands::open_link,
             commands::dismiss_link,
             commands::dismiss_notice,
@@ -235,6 +238,7 @@ fn set_up(app: &mut App, args: Args, log: SyncSender<WorkerGuard>) -> Result<(),
         Ok::<_, engine::EngineError>((engine, desk, fallback))
     })?;
     let remembered = Remembered::open(&folders.config);
+    own_avatar::start(engine.clone(), desk.clone());
     app.manage(engine);
     app.manage(desk);
     app.manage(fallback);

@@ -109,6 +109,7 @@ mod tests {
     use super::*;
     use crate::state::Language;
     use crate::testing;
+    use engine::signaling::avatar::Avatar;
     use engine::signaling::board::{Notice, NoticeKind};
     use engine::signaling::message::{MediaState, Participant, ParticipantId};
     use engine::{CallView, ChatLine, LinkState, Reminder, Stage};
@@ -118,7 +119,8 @@ mod tests {
         let id = |id: &str| ParticipantId(id.into());
         let participant = |who: &&str| {
             let (name, key, media) = (format!("Name of {who}"), String::new(), MediaState::default());
-            let info = Participant { id: id(who), name, key, nonce: None, media, hand: None };
+            let info =
+                Participant { id: id(who), name, key, nonce: None, media, hand: None, avatar: Avatar::default() };
             let (link, distrust) = (LinkState::Connected, None);
             ParticipantView {
                 info,

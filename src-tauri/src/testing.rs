@@ -1,6 +1,8 @@
 //! A state for tests, in which nothing has happened yet.
 
 use crate::state::{Abilities, AppState, Settings, You};
+use engine::signaling::board::PersonInfo;
+use engine::signaling::board_fold::BoardState;
 use engine::signaling::message::MediaState;
 use engine::{CallView, DeviceChoice, SessionView, Stage};
 use std::collections::BTreeMap;
@@ -33,6 +35,22 @@ pub(crate) fn state() -> AppState {
         frames: None,
         abilities: Abilities::default(),
         version: String::new(),
+    }
+}
+
+/// The board of a member, with these people and no tables.
+pub(crate) fn board(people: Vec<PersonInfo>) -> BoardState {
+    BoardState {
+        now_ms: 0,
+        skew_ms: 0,
+        zone: "Asia/Seoul".into(),
+        member: true,
+        tables: vec![],
+        people: people.into_iter().map(Arc::new).collect(),
+        free_count: 0,
+        hungry_count: 0,
+        waiting: None,
+        seated: None,
     }
 }
 

@@ -1,8 +1,14 @@
 //! Whole calls on 127.0.0.1: the real server and real engines, with stamped pictures and tones as voices.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use engine::signaling::avatar::{Avatar, photo_id};
+use engine::signaling::board::BoardRequest;
 use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{ErrorCode, MediaState};
-use engine::{AppView, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits, VideoOutStats};
+use engine::{
+    AppView, BoardAnswer, Command, Ended, Picture, ServerAddress, SessionView, Stage, Tile, VideoLimits, VideoOutStats,
+};
 use server::{Config, Server, Tls, Turn};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -40,6 +46,36 @@ async fn two_people_exchange_video_audio_and_chat() {
     ada.until("alone", |view| view.call.participants.is_empty()).await;
     ada.plays_nothing().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_avatar_is_shown_on_the_board_and_in_a_running_call() {
+    let server = Server::start(config()).await.expect("a server");
+    let (ada, ben) = (Person::new(Habits::new("Ada", 440)), Person::new(Habits::new("Ben", 600)));
+    let at = address(&server);
+    ada.tell(Command::Connect { server: at.clone(), name: "Ada".into() }).await;
+    ada.until("the board", |view| view.board.is_some()).await;
+    ada.enter(&at, "lunch").await;
+    ben.enter(&at, "lunch").await; // and has no board
+    ada.reaches("Ben").await;
+    let jpeg = URL_SAFE_NO_PAD.encode(JPEG);
+    let set = BoardRequest::SetAvatar { color: Some(3), glyph: Some("🍜".into()), jpeg: Some(jpeg.clone()) };
+    ben.engine.board(set).await.expect("stored");
+    let id = photo_id(JPEG);
+    let avatar = Avatar { photo: Some(id.clone()), color: Some(3), glyph: Some("🍜".into()) };
+    ada.until("in the call", |view| other(view, "Ben").is_some_and(|ben| ben.info.avatar == avatar)).await;
+    let on_board = |view: &AppView| {
+        view.board.as_ref().is_some_and(|board| board.people.iter().any(|person| person.avatar == avatar))
+    };
+    ada.until("on the board", on_board).await;
+    assert_eq!(ada.engine.board(BoardRequest::Photo { id }).await, Ok(BoardAnswer::Photo(jpeg)));
+    let unknown = ada.engine.board(BoardRequest::Photo { id: photo_id(b"another") }).await;
+    assert_eq!(unknown.expect_err("nobody has it").code, "no_such_photo");
+}
+
+/// The structure of a photo of 16x16 pixels.
+const JPEG: &[u8] = &[
+    0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 16, 0, 16, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 7, 0xff, 0xd9,
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_microphone_is_off_and_reported_to_its_owner() {

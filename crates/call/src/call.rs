@@ -466,6 +466,7 @@ impl Call {
             ServerMessage::ConnectionReport { from, report } => self.reported(&from, report),
             ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
             ServerMessage::Hand { from, hand } => self.hand_changed(&from, hand),
+            ServerMessage::Avatar { from, avatar } => self.change(&from, |other| other.participant.avatar = avatar),
             ServerMessage::Reaction { from, reaction } => self.reacted(now, &from, reaction),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
             ServerMessage::Error(error) => self.error(now, &error),

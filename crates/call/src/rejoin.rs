@@ -102,6 +102,8 @@ pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
         | ErrorCode::DeviceRemoved
         | ErrorCode::TooManyDevices
         | ErrorCode::NoSuchDevice
+        | ErrorCode::BadPhoto
+        | ErrorCode::NoSuchPhoto
         | ErrorCode::Muted
         | ErrorCode::ServerStopping
         | ErrorCode::Internal => false,

@@ -1,5 +1,6 @@
 //! The test vectors in `docs/protocol`, which the guest page's JavaScript runs too (PROTOCOL.md, *Test vectors*).
 
+use signaling::avatar::Avatar;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -226,7 +227,15 @@ fn hand(value: &Value) -> Option<Hand> {
 
 fn with_hand(id: ParticipantId, raised: &Value) -> Participant {
     let (name, key) = (id.0.clone(), String::new());
-    Participant { id, name, key, nonce: None, media: MediaState::default(), hand: hand(raised) }
+    Participant {
+        id,
+        name,
+        key,
+        nonce: None,
+        media: MediaState::default(),
+        hand: hand(raised),
+        avatar: Avatar::default(),
+    }
 }
 
 /// The input of a step about hands.

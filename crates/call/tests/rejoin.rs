@@ -4,6 +4,7 @@ mod people;
 
 use call::{Call, Input, LinkState, Output, PeerInput, PeerSignal, SdpKind, Signal};
 use people::{CERTIFICATE, join, own_stay, sdp, signer, signer_of};
+use signaling::avatar::Avatar;
 use signaling::board::RoomRequest;
 use signaling::message::{
     ClientMessage, IceCandidate, MediaState, Participant, ParticipantId, Resolution, ServerMessage,
@@ -26,7 +27,15 @@ fn signer_in(name: &str, stay: u32) -> Signer {
 fn person(wire: &str, name: &str, stay: u32) -> Participant {
     let stay = signer_in(name, stay).stay();
     let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
-    Participant { id: id(wire), name: name.into(), key, nonce, media: MediaState::default(), hand: None }
+    Participant {
+        id: id(wire),
+        name: name.into(),
+        key,
+        nonce,
+        media: MediaState::default(),
+        hand: None,
+        avatar: Avatar::default(),
+    }
 }
 
 struct Rig {

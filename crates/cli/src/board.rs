@@ -125,6 +125,7 @@ async fn answer(engine: &Engine, request: Result<BoardRequest>) -> Value {
         }
         Ok(BoardAnswer::AboutMe(about)) => json!({"t": "about", "about": about}),
         Ok(BoardAnswer::Devices(devices)) => json!({"t": "devices", "devices": devices}),
+        Ok(BoardAnswer::Photo(jpeg)) => json!({"t": "photo", "jpeg": jpeg}),
         Ok(BoardAnswer::Calendar { token }) => json!({"t": "calendar", "path": format!("/calendar/{}.ics", token.0)}),
         Err(problem) => json!({"t": "error", "code": problem.code, "message": problem.message}),
     }

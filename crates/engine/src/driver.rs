@@ -272,7 +272,11 @@ impl Driver {
     /// Shows the board of the kept server, and of no other.
     fn update_board(&mut self, now: Instant) {
         if !self.session.is_with_kept() {
-            return self.board.end();
+            self.board.end();
+            if !self.session.exists() {
+                self.board.give_up();
+            }
+            return;
         }
         if self.session.is_open() {
             self.board.subscribe(now, &mut self.session.signalling);

@@ -28,6 +28,8 @@ pub enum BoardAnswer {
     AboutMe(Box<AboutMe>),
     /// The devices of the person's account.
     Devices(Vec<AccountDevice>),
+    /// The requested photo: a JPEG, base64url.
+    Photo(String),
     /// The address of the person's calendar.
     Calendar {
         /// The secret part of it.

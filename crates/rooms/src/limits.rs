@@ -65,6 +65,8 @@ pub struct Rates {
     pub reactions: Rate,
     /// Requests to the board, and requests of a host.
     pub board: Rate,
+    /// Requests for photos of people.
+    pub photos: Rate,
 }
 
 impl Default for Rates {
@@ -79,6 +81,7 @@ impl Default for Rates {
             hands: Rate::new(limits::HAND_RATE, limits::HAND_BURST),
             reactions: Rate::new(limits::REACTION_RATE, limits::REACTION_BURST),
             board: Rate::new(limits::BOARD_RATE, limits::BOARD_BURST),
+            photos: Rate::new(limits::PHOTO_RATE, limits::PHOTO_BURST),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
+use signaling::avatar::Avatar;
 use signaling::board::{Knocker, RoomNews};
 use signaling::connection_report::ConnectionReport;
 use signaling::limits::MAX_LOBBY;
@@ -32,13 +33,15 @@ impl Person {
     }
 }
 
-/// What a client tells the others with its `join`.
+/// What the others learn with a `join`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
     /// Whether microphone and camera are on.
     pub media: MediaState,
     /// The nonce of the join, which the others receive unchanged; at most 64 bytes.
     pub nonce: Option<String>,
+    /// How the board shows them.
+    pub avatar: Avatar,
 }
 
 /// A message from one participant to one other.
@@ -218,6 +221,16 @@ impl Room {
         let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) else { return };
         seat.arrival.media = media;
         self.redraw_others(session);
+    }
+
+    /// Shows somebody differently, also if they knock and are admitted later.
+    pub fn set_avatar(&mut self, session: &SessionId, avatar: Avatar) {
+        if let Some(waiter) = self.lobby.iter_mut().find(|waiter| waiter.session == *session) {
+            waiter.arrival.avatar = avatar;
+        } else if let Some(seat) = self.seats.iter_mut().find(|seat| &seat.session == session) {
+            seat.arrival.avatar = avatar;
+            self.redraw_others(session);
+        }
     }
 
     /// Raises or lowers somebody's hand, and informs everybody if that is a change.
@@ -549,6 +562,7 @@ impl Seat {
             nonce: self.arrival.nonce.clone(),
             media: self.arrival.media,
             hand: self.hand,
+            avatar: self.arrival.avatar.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //!   each change immediately └─▶ the differences, then Following
 //! ```
 
+use signaling::avatar::Avatar;
 use signaling::message::{Hand, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};
 
 /// One client's knowledge of the others.
@@ -32,6 +33,7 @@ struct Known {
     id: ParticipantId,
     media: MediaState,
     hand: Option<Hand>,
+    avatar: Avatar,
     connected: bool,
     /// The reason if they have left and the client does not know it yet.
     left: Option<LeaveReason>,
@@ -85,6 +87,10 @@ impl RoomView {
                 known.hand = other.hand;
                 news.push(ServerMessage::Hand { from: other.id.clone(), hand: other.hand });
             }
+            if known.avatar != other.avatar {
+                known.avatar.clone_from(&other.avatar);
+                news.push(ServerMessage::Avatar { from: other.id.clone(), avatar: other.avatar.clone() });
+            }
             if known.connected != *connected {
                 known.connected = *connected;
                 news.push(ServerMessage::ParticipantConnection { id: other.id.clone(), connected: *connected });
@@ -95,8 +101,8 @@ impl RoomView {
 }
 
 impl Known {
-    fn new(Participant { id, media, hand, .. }: Participant) -> Known {
-        Known { id, media, hand, connected: true, left: None }
+    fn new(Participant { id, media, hand, avatar, .. }: Participant) -> Known {
+        Known { id, media, hand, avatar, connected: true, left: None }
     }
 }
 
@@ -107,7 +113,15 @@ mod tests {
     fn person(id: u32, camera: bool) -> Participant {
         let media = MediaState { microphone: false, camera };
         let (name, key) = ("x".into(), "k".into());
-        Participant { id: ParticipantId(format!("p{id}")), name, key, nonce: None, media, hand: None }
+        Participant {
+            id: ParticipantId(format!("p{id}")),
+            name,
+            key,
+            nonce: None,
+            media,
+            hand: None,
+            avatar: Avatar::default(),
+        }
     }
 
     #[test]

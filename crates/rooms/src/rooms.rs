@@ -343,7 +343,8 @@ impl Rooms {
             }
             ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
             ClientMessage::Join { room, media, invite, nonce } => {
-                Ok(self.join(session, room, Arrival { media, nonce }, invite.as_deref())?)
+                let avatar = self.avatar_of(session);
+                Ok(self.join(session, room, Arrival { media, nonce, avatar }, invite.as_deref())?)
             }
             ClientMessage::Leave => Ok(self.leave(session)?),
             ClientMessage::Media(media) => Ok(self.media(session, media)?),
@@ -497,7 +498,7 @@ impl Rooms {
     }
 
     /// Takes the outputs of a room, and drops the room if it is empty.
-    fn drain(&mut self, name: &str) {
+    pub(super) fn drain(&mut self, name: &str) {
         let Some(room) = self.rooms.get_mut(name) else { return };
         if let Some(keys) = room.take_seats_changed() {
             self.board.set_call(self.unix_ms, name, keys);
@@ -571,6 +572,8 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::DeviceRemoved => "the device was removed from its account",
         ErrorCode::TooManyDevices => "the account has too many devices",
         ErrorCode::NoSuchDevice => "the account has no such device",
+        ErrorCode::BadPhoto => "a photo is a JPEG of at most 512 pixels on each side and 44 KiB",
+        ErrorCode::NoSuchPhoto => "nobody has this photo",
         ErrorCode::Unknown => "unknown",
     }
 }

@@ -191,7 +191,7 @@ fn largest() -> Saved {
         door: Door::Open,
         locked: false,
         taken: vec![Seat { key: key.clone(), name: quotes.clone(), last_reminder: LastReminder::Nothing }],
-        waiting: vec![Sitter { id: key.clone(), name: format!("{n:0192}") }],
+        waiting: vec![Sitter::new(&key, &format!("{n:0192}"))],
         inside: vec![key.clone()],
         removed: vec![key.clone()],
         sequence: 0,
@@ -212,6 +212,7 @@ fn largest() -> Saved {
         hungry: Vec::new(),
         feeds: vec![(key.clone(), Feed { id: [1; 32], used: FRIDAY })],
         cancelled: (0..64).map(|n| (key.clone(), format!("gone {n}"), lunch(n))).collect(),
+        avatars: Vec::new(),
     }
 }
 

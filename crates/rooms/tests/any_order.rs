@@ -108,8 +108,16 @@ impl World {
     fn new() -> World {
         // Other tests cover the rates; here they would only suppress messages.
         let free = Rate::new(1e9, 1e9);
-        let rates =
-            Rates { messages: free, bytes: free, joins: free, chat: free, hands: free, reactions: free, board: free };
+        let rates = Rates {
+            messages: free,
+            bytes: free,
+            joins: free,
+            chat: free,
+            hands: free,
+            reactions: free,
+            board: free,
+            photos: free,
+        };
         let limits = Limits { participants: PARTICIPANTS, sessions: SESSIONS, rates, ..Limits::default() };
         World {
             rooms: Rooms::new(limits, board()),

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rooms::board::{Board, Calendar, Cancelled, Change, Feed, GATHER_MS, Hungry, InviteId, Key, Saved, Table, Who};
+use rooms::board::{
+    Board, Calendar, Cancelled, Change, Feed, GATHER_MS, Hungry, InviteId, Key, Saved, SavedAvatar, Table, Who,
+};
 use signaling::board::{BoardNews, Door, Draft, Presence};
 use signaling::board_fold::{BoardFold, BoardState};
 
@@ -73,6 +75,7 @@ struct Store {
     hungry: BTreeMap<Key, Hungry>,
     feeds: BTreeMap<Key, Feed>,
     cancelled: BTreeMap<(Key, String), Cancelled>,
+    avatars: BTreeMap<Key, SavedAvatar>,
 }
 
 impl Store {
@@ -116,6 +119,12 @@ impl Store {
             Change::Cancelled { key, table, lunch: None } => {
                 self.cancelled.remove(&(key, table));
             }
+            Change::Avatar { key, avatar: Some(avatar) } => {
+                self.avatars.insert(key, avatar);
+            }
+            Change::Avatar { key, avatar: None } => {
+                self.avatars.remove(&key);
+            }
         }
     }
 
@@ -131,6 +140,7 @@ impl Store {
                 .iter()
                 .map(|((key, id), lunch)| (key.clone(), id.clone(), lunch.clone()))
                 .collect(),
+            avatars: self.avatars.iter().map(|(key, avatar)| (key.clone(), avatar.clone())).collect(),
         }
     }
 }

@@ -41,6 +41,7 @@ impl Server {
             joins: often,
             chat: often,
             hands: often,
+            photos: often,
             reactions: often,
             board: often,
         };

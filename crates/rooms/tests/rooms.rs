@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use rooms::source::Source;
 use rooms::{Limits, Output, Person, Rate, Rooms};
+use signaling::avatar::Avatar;
+use signaling::board::BoardRequest;
 use signaling::connection_report::ConnectionReport;
 use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, LeaveReason, MediaState, ParticipantId, Reaction, Resolution,
@@ -257,6 +259,31 @@ fn raised_hands_have_one_order_which_newcomers_see() {
     let others = server.rooms.participants("soup").into_iter().map(|one| (one.name, one.hand));
     let expected = [("bob", Some(3)), ("eve", None), ("ada", None)].map(|(name, hand)| (name.to_owned(), hand));
     assert_eq!(others.collect::<Vec<_>>(), expected, "a hand is down after leaving");
+}
+
+#[test]
+fn a_new_avatar_is_shown_to_the_others_and_to_newcomers() {
+    let mut server = Server::new(Limits::default());
+    let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
+    server.join(&ada, "soup");
+    server.join(&bob, "soup");
+    let set = |color| {
+        let glyph = Some("🍜".to_owned());
+        ClientMessage::Board(BoardRequest::SetAvatar { color, glyph, jpeg: None })
+    };
+    let avatar = Avatar { color: Some(3), glyph: Some("🍜".into()), photo: None };
+    let outputs = server.say(&bob, set(Some(3)));
+    let news = ServerMessage::Avatar { from: server.id(&bob), avatar: avatar.clone() };
+    assert_eq!(to(&outputs, &ada), [&news]);
+    assert!(!to(&outputs, &bob).contains(&&news));
+    let outputs = server.say(&bob, set(Some(3)));
+    assert!(to(&outputs, &ada).is_empty(), "it is the same");
+    match to(&server.join(&eve, "soup"), &eve)[..] {
+        [ServerMessage::Joined { participants, .. }] => {
+            assert_eq!(participants.iter().map(|one| &one.avatar).collect::<Vec<_>>(), [&Avatar::default(), &avatar]);
+        }
+        ref other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -61,12 +61,17 @@ impl Cause {
             | ServerMessage::ParticipantConnection { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
+            | ServerMessage::Avatar { .. }
             | ServerMessage::Reaction { .. }
             | ServerMessage::Room(RoomNews::Lobby { .. } | RoomNews::State { .. })
             | ServerMessage::Board(BoardNews::Notice(_) | BoardNews::You { .. }) => Cause::Event,
             ServerMessage::Board(BoardNews::Snapshot(_) | BoardNews::Patch(_)) => Cause::Board,
             ServerMessage::Board(
-                BoardNews::Done { .. } | BoardNews::Invite { .. } | BoardNews::Calendar { .. } | BoardNews::AboutMe(_),
+                BoardNews::Done { .. }
+                | BoardNews::Invite { .. }
+                | BoardNews::Photo { .. }
+                | BoardNews::Calendar { .. }
+                | BoardNews::AboutMe(_),
             )
             | ServerMessage::Room(RoomNews::Knocking { .. })
             | ServerMessage::Account(_)

@@ -9,6 +9,7 @@ mod about_me;
 use serde::{Deserialize, Serialize};
 
 pub use self::about_me::{AboutAccount, AboutMe, AboutTable, Meeting, UsedInvite};
+use crate::avatar::Avatar;
 use crate::id::ParticipantId;
 
 /// Who may join a table's call.
@@ -151,6 +152,23 @@ pub enum BoardRequest {
     },
     /// Voids the address of the person's calendar.
     RevokeCalendar,
+    /// Sets how the person is shown. What is absent is removed.
+    SetAvatar {
+        /// Colour.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        color: Option<u8>,
+        /// A letter or an emoji.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        glyph: Option<String>,
+        /// A JPEG, base64url.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jpeg: Option<String>,
+    },
+    /// Asks for a person's photo.
+    Photo {
+        /// Its id ([`Avatar::photo`]).
+        id: String,
+    },
     /// Creates an invite for a table's room.
     Invite {
         /// The room.
@@ -188,6 +206,13 @@ pub enum BoardNews {
     },
     /// Everything that the server holds about this person, who asked for it.
     AboutMe(Box<AboutMe>),
+    /// The requested photo of a person.
+    Photo {
+        /// Its id.
+        id: String,
+        /// The JPEG, base64url.
+        jpeg: String,
+    },
     /// The address of the person's calendar: `/calendar/TOKEN.ics` at the server's address.
     Calendar {
         /// The token.
@@ -323,6 +348,17 @@ pub struct Sitter {
     pub id: String,
     /// Display name.
     pub name: String,
+    /// How they are shown.
+    #[serde(default, skip_serializing_if = "Avatar::is_default")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Avatar>", optional))]
+    pub avatar: Avatar,
+}
+
+impl Sitter {
+    /// Somebody who is shown by their name.
+    pub fn new(id: &str, name: &str) -> Sitter {
+        Sitter { id: id.to_owned(), name: name.to_owned(), avatar: Avatar::default() }
+    }
 }
 
 /// A person who is present.
@@ -335,6 +371,10 @@ pub struct PersonInfo {
     pub name: String,
     /// What they are doing.
     pub presence: Presence,
+    /// How they are shown.
+    #[serde(default, skip_serializing_if = "Avatar::is_default")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Avatar>", optional))]
+    pub avatar: Avatar,
 }
 
 /// A person's wait to eat now.

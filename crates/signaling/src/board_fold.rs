@@ -119,9 +119,11 @@ impl BoardFold {
                 self.notices.push_back(notice.clone());
                 false
             }
-            BoardNews::Invite { .. } | BoardNews::Calendar { .. } | BoardNews::AboutMe(_) | BoardNews::Done { .. } => {
-                false
-            }
+            BoardNews::Invite { .. }
+            | BoardNews::Photo { .. }
+            | BoardNews::Calendar { .. }
+            | BoardNews::AboutMe(_)
+            | BoardNews::Done { .. } => false,
         }
     }
 
@@ -244,6 +246,7 @@ impl Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::avatar::Avatar;
     use crate::board::Door;
 
     fn table(id: &str, starts_ms: u64, taken: &[&str], waiting: &[&str]) -> TableInfo {
@@ -260,7 +263,7 @@ mod tests {
             host: taken.first().copied().unwrap_or_default().into(),
             door: Door::Open,
             locked: false,
-            taken: taken.iter().map(|id| Sitter { id: (*id).into(), name: (*id).into() }).collect(),
+            taken: taken.iter().map(|id| Sitter::new(id, id)).collect(),
             taken_count: taken.len() as u8,
             waiting: waiting.iter().map(|id| (*id).into()).collect(),
             sequence: 0,
@@ -270,7 +273,7 @@ mod tests {
     }
 
     fn person(id: &str) -> PersonInfo {
-        PersonInfo { id: id.into(), name: id.into(), presence: Presence::Free }
+        PersonInfo { id: id.into(), name: id.into(), presence: Presence::Free, avatar: Avatar::default() }
     }
 
     fn piece(first: bool, last: bool, tables: Vec<TableInfo>, people: Vec<PersonInfo>) -> BoardNews {

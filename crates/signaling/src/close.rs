@@ -63,6 +63,8 @@ pub fn close_code(code: ErrorCode) -> u16 {
         ErrorCode::DeviceRemoved => 4034,
         ErrorCode::TooManyDevices => 4035,
         ErrorCode::NoSuchDevice => 4036,
+        ErrorCode::BadPhoto => 4037,
+        ErrorCode::NoSuchPhoto => 4038,
         ErrorCode::Unknown => 4099,
     }
 }

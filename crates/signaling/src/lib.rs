@@ -5,6 +5,7 @@
 //! strings.
 
 pub mod account;
+pub mod avatar;
 pub mod backlog;
 pub mod board;
 pub mod board_fold;

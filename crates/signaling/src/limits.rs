@@ -120,6 +120,10 @@ pub const MESSAGE_BURST: f64 = 1_024.0;
 pub const BOARD_RATE: f64 = 2.0;
 /// Board requests that a server accepts in one burst.
 pub const BOARD_BURST: f64 = 40.0;
+/// Requests for photos per second that a server accepts from one session on average.
+pub const PHOTO_RATE: f64 = 5.0;
+/// Requests for photos that a server accepts in one burst.
+pub const PHOTO_BURST: f64 = 100.0;
 /// Lines of chat per second that a server accepts from one session on average.
 pub const CHAT_RATE: f64 = 2.0;
 /// Lines of chat that a server accepts in one burst.

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountNews, AccountRequest};
+use crate::avatar::Avatar;
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
 pub use crate::ice::{IceCandidate, IceServer};
@@ -288,6 +289,14 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hand: Option<Hand>,
     },
+    /// A participant is shown differently now.
+    Avatar {
+        /// The participant.
+        from: ParticipantId,
+        /// How they are shown.
+        #[serde(default, skip_serializing_if = "Avatar::is_default")]
+        avatar: Avatar,
+    },
     /// A reaction. Its author receives it too. Nobody receives it later: it is worth nothing then.
     Reaction {
         /// The participant.
@@ -354,6 +363,7 @@ impl ServerMessage {
             | ServerMessage::ConnectionReport { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
+            | ServerMessage::Avatar { .. }
             | ServerMessage::Reaction { .. }
             | ServerMessage::Board(_)
             | ServerMessage::Room(_)
@@ -415,6 +425,10 @@ pub struct Participant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional = nullable))]
     pub hand: Option<Hand>,
+    /// How they are shown.
+    #[serde(default, skip_serializing_if = "Avatar::is_default")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Avatar>", optional))]
+    pub avatar: Avatar,
 }
 
 /// Whether somebody's microphone and camera are on.
@@ -560,6 +574,10 @@ pub enum ErrorCode {
     TooManyDevices,
     /// The account has no such device.
     NoSuchDevice,
+    /// The photo is not a JPEG, or too large.
+    BadPhoto,
+    /// Nobody has this photo any more.
+    NoSuchPhoto,
     /// A code that this version does not know.
     #[serde(other)]
     Unknown,

@@ -140,6 +140,10 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         | ServerMessage::Media { from, .. }
         | ServerMessage::Hand { from, .. }
         | ServerMessage::Reaction { from, .. } => check_id(from),
+        ServerMessage::Avatar { from, avatar } => {
+            avatar.clean();
+            check_id(from)
+        }
         ServerMessage::ConnectionReport { from, report } => {
             check_id(from)?;
             require(report.is_valid(), ErrorCode::Malformed)
@@ -163,6 +167,7 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
 
 fn check_participant(participant: &mut Participant) -> Result<(), ErrorCode> {
     participant.name = shown_name(&participant.name);
+    participant.avatar.clean();
     require(participant.key.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
     require(participant.nonce.as_ref().map_or(0, String::len) <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
     check_id(&participant.id)

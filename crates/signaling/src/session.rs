@@ -577,6 +577,8 @@ fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::DeviceTaken
         | ErrorCode::TooManyDevices
         | ErrorCode::NoSuchDevice
+        | ErrorCode::BadPhoto
+        | ErrorCode::NoSuchPhoto
         | ErrorCode::Muted
         | ErrorCode::Unknown => false,
     }

@@ -68,7 +68,11 @@ fn system() -> &'static str {
 pub(crate) async fn account_devices(engine: TheEngine<'_>) -> Result<Vec<AccountDevice>, CommandError> {
     match engine.account(AccountRequest::Devices).await? {
         BoardAnswer::Devices(devices) => Ok(devices),
-        BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::AboutMe(_) | BoardAnswer::Calendar { .. } => {
+        BoardAnswer::Done
+        | BoardAnswer::Invite { .. }
+        | BoardAnswer::AboutMe(_)
+        | BoardAnswer::Photo(_)
+        | BoardAnswer::Calendar { .. } => {
             Err(CommandError { code: "internal".into(), message: "the server sent no devices".into() })
         }
     }

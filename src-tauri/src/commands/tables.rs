@@ -106,9 +106,13 @@ pub(crate) async fn make_invite(
     let server = server(&engine)?;
     match engine.board(BoardRequest::Invite { room: room.clone(), uses, hours }).await {
         Ok(BoardAnswer::Invite { room, invite, .. }) => link(&server, &room, Some(&invite)),
-        Ok(BoardAnswer::Done | BoardAnswer::Calendar { .. } | BoardAnswer::AboutMe(_) | BoardAnswer::Devices(_)) => {
-            Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() })
-        }
+        Ok(
+            BoardAnswer::Done
+            | BoardAnswer::Calendar { .. }
+            | BoardAnswer::AboutMe(_)
+            | BoardAnswer::Photo(_)
+            | BoardAnswer::Devices(_),
+        ) => Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() }),
         // A room without a table has no door to guard, and neither has any room of a server without a board.
         Err(problem) if OPEN_DOOR.contains(&problem.code.as_str()) => link(&server, &room, None),
         Err(problem) => Err(problem.into()),
@@ -169,9 +173,13 @@ pub(crate) async fn calendar_address(
         Ok(BoardAnswer::Calendar { token: CalendarToken(token) }) => {
             Ok(CalendarAddress { address: calendar::address(&server.url, &token), token })
         }
-        Ok(BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::AboutMe(_) | BoardAnswer::Devices(_)) => {
-            Err(CommandError { code: "internal".into(), message: "the server sent no address".into() })
-        }
+        Ok(
+            BoardAnswer::Done
+            | BoardAnswer::Invite { .. }
+            | BoardAnswer::AboutMe(_)
+            | BoardAnswer::Photo(_)
+            | BoardAnswer::Devices(_),
+        ) => Err(CommandError { code: "internal".into(), message: "the server sent no address".into() }),
         // A server that does not know the request.
         Err(problem) if problem.code == "malformed" => {
             Err(CommandError { code: "calendar_unsupported".into(), message: problem.message })
@@ -229,7 +237,11 @@ pub(crate) async fn remove(engine: TheEngine<'_>, id: String) -> Answer {
 async fn everything(engine: &Engine) -> Result<Box<AboutMe>, CommandError> {
     match engine.board(BoardRequest::AboutMe).await? {
         BoardAnswer::AboutMe(about) => Ok(about),
-        BoardAnswer::Done | BoardAnswer::Invite { .. } | BoardAnswer::Calendar { .. } | BoardAnswer::Devices(_) => {
+        BoardAnswer::Done
+        | BoardAnswer::Invite { .. }
+        | BoardAnswer::Calendar { .. }
+        | BoardAnswer::Photo(_)
+        | BoardAnswer::Devices(_) => {
             Err(CommandError { code: "internal".into(), message: "the server sent something else".into() })
         }
     }

@@ -12,6 +12,6 @@ mod update;
 
 pub use app::{Abilities, AppState, FrameAccess, Hosting, PendingLink, You};
 pub use ask::{CalendarAddress, CommandError, Join, SavedCalendar, ScreenChoice};
-pub use settings::{KnownPerson, KnownServer, Language, Noise, Settings, Theme};
+pub use settings::{KnownPerson, KnownServer, Language, Noise, OwnAvatar, Settings, Theme};
 pub use stats::{AudioFigures, PathFigures, PersonStats, Stats, VideoInFigures, VideoOutFigures};
 pub use update::{AppUpdate, ChatUpdate};

@@ -1,6 +1,9 @@
 //! What the person decided, as it is kept in the settings file.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use engine::DeviceChoice;
+use engine::signaling::avatar::{AVATAR_COLORS, Avatar, PhotoError, clean_glyph, photo_id, without_metadata};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -11,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Settings {
     /// The name that others see. Empty before the first run.
     pub name: String,
+    /// How others see the person where there is no camera.
+    pub avatar: OwnAvatar,
     /// The language of the window. Null means the system's.
     pub language: Option<Language>,
     /// Light or dark.
@@ -58,6 +63,40 @@ pub struct Settings {
     pub volumes: BTreeMap<String, u16>,
     /// People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
     pub known: Vec<KnownPerson>,
+}
+
+/// How others see the person, with the photo itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(default)]
+pub struct OwnAvatar {
+    /// The number of a colour. Null: the one that follows from the key.
+    pub color: Option<u8>,
+    /// A letter or an emoji. Null: the initials of the name.
+    pub glyph: Option<String>,
+    /// A photo without metadata: a JPEG, base64url.
+    pub photo: Option<String>,
+}
+
+impl OwnAvatar {
+    /// Removes what a server would refuse, and the metadata of the photo.
+    ///
+    /// # Errors
+    /// The photo is not a JPEG or too large.
+    pub fn cleaned(mut self) -> Result<Self, PhotoError> {
+        self.color = self.color.filter(|color| *color < AVATAR_COLORS);
+        self.glyph = self.glyph.and_then(|glyph| clean_glyph(&glyph).ok().flatten());
+        let bytes = self.photo.map(|photo| URL_SAFE_NO_PAD.decode(photo)).transpose();
+        let clean = bytes.map_err(|_| PhotoError::NotJpeg)?.map(|bytes| without_metadata(&bytes)).transpose()?;
+        self.photo = clean.map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+        Ok(self)
+    }
+
+    /// What others see of it.
+    pub fn shown(&self) -> Avatar {
+        let bytes = self.photo.as_ref().and_then(|photo| URL_SAFE_NO_PAD.decode(photo).ok());
+        Avatar { photo: bytes.map(|bytes| photo_id(&bytes)), color: self.color, glyph: self.glyph.clone() }
+    }
 }
 
 /// A person whose key was compared.
@@ -167,6 +206,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             name: String::new(),
+            avatar: OwnAvatar::default(),
             language: None,
             theme: Theme::System,
             servers: vec![],

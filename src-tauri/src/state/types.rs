@@ -4,6 +4,7 @@
 use super::*;
 use crate::commands::files::TransferChoice;
 use engine::signaling::account::AccountDevice;
+use engine::signaling::avatar::Avatar;
 use engine::signaling::board::{
     AboutAccount, AboutMe, AboutTable, Door, Draft, Knocker, Meeting, Notice, NoticeKind, PersonInfo, Presence, Sitter,
     TableInfo, UsedInvite, Waiting,
@@ -48,9 +49,9 @@ fn file() -> String {
         AppState AppUpdate ChatUpdate SessionView You PendingLink Hosting FrameAccess Abilities
         CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice SoundCheckView Problem
-        Settings KnownPerson KnownServer Language Theme Noise
+        Settings OwnAvatar KnownPerson KnownServer Language Theme Noise
         AboutMe AboutAccount AccountDevice AboutTable UsedInvite Meeting
-        BoardState TableView TableInfo Sitter Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
+        BoardState TableView TableInfo Sitter Avatar Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         TransferView TransferState TransferReason TransferChoice
         MediaState Join Tile Picture Draft SavedCalendar CalendarAddress CommandError
         Report Verdict FindingReport Severity Hop HopReport

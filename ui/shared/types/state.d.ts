@@ -360,7 +360,11 @@ media: MediaState,
 /**
  * Their raised hand.
  */
-hand?: number | null, };
+hand?: number | null,
+/**
+ * How they are shown.
+ */
+avatar?: Avatar, };
 
 /**
  * A person in the room.
@@ -389,7 +393,11 @@ media: MediaState,
 /**
  * Their raised hand.
  */
-hand?: number | null, };
+hand?: number | null,
+/**
+ * How they are shown.
+ */
+avatar?: Avatar, };
 
 /**
  * Identifies one person in one room. The server assigns it and does not reuse it while the room exists.
@@ -631,6 +639,10 @@ export type Settings = {
  */
 name: string,
 /**
+ * How others see the person where there is no camera.
+ */
+avatar: OwnAvatar,
+/**
  * The language of the window. Null means the system's.
  */
 language: Language | null,
@@ -722,6 +734,23 @@ volumes: { [key in string]: number },
  * People whose keys this person has compared, in the order of comparing; at most [`Settings::MOST_KNOWN`].
  */
 known: Array<KnownPerson>, };
+
+/**
+ * How others see the person, with the photo itself.
+ */
+export type OwnAvatar = {
+/**
+ * The number of a colour. Null: the one that follows from the key.
+ */
+color: number | null,
+/**
+ * A letter or an emoji. Null: the initials of the name.
+ */
+glyph: string | null,
+/**
+ * A photo without metadata: a JPEG, base64url.
+ */
+photo: string | null, };
 
 /**
  * A person whose key was compared.
@@ -825,6 +854,10 @@ waiting?: Waiting,
  * Number of people who wait to eat now and named this person.
  */
 named_by: number,
+/**
+ * How others see the person. The photo is what they sent, without its metadata.
+ */
+avatar?: Avatar,
 /**
  * Whether the person's calendar has an address.
  */
@@ -1190,7 +1223,28 @@ id: string,
 /**
  * Display name.
  */
-name: string, };
+name: string,
+/**
+ * How they are shown.
+ */
+avatar?: Avatar, };
+
+/**
+ * How a person is shown. Everything absent: by the initials of the name, in the colour that follows from the key.
+ */
+export type Avatar = {
+/**
+ * Id of the photo.
+ */
+photo?: string | null,
+/**
+ * Colour, below [`AVATAR_COLORS`].
+ */
+color?: number | null,
+/**
+ * A letter or an emoji in place of the initials.
+ */
+glyph?: string | null, };
 
 /**
  * A person's part in a table.
@@ -1217,7 +1271,11 @@ name: string,
 /**
  * What they are doing.
  */
-presence: Presence, };
+presence: Presence,
+/**
+ * How they are shown.
+ */
+avatar?: Avatar, };
 
 /**
  * What somebody is doing.

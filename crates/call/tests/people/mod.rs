@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test binary uses another part
 
 use call::{Command, Input, Output};
+use signaling::avatar::Avatar;
 use signaling::identity::{DeviceKey, decode_nonce};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, ServerMessage};
 use signaling::statement::{Fingerprint, Signer, Stay};
@@ -25,7 +26,15 @@ pub(crate) fn signer_of(id: &str) -> Signer {
 pub(crate) fn participant(id: &str, name: &str, media: MediaState) -> Participant {
     let stay = signer_of(id).stay();
     let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
-    Participant { id: ParticipantId(id.into()), name: name.into(), key, nonce, media, hand: None }
+    Participant {
+        id: ParticipantId(id.into()),
+        name: name.into(),
+        key,
+        nonce,
+        media,
+        hand: None,
+        avatar: Avatar::default(),
+    }
 }
 
 pub(crate) fn join(room: &str, media: MediaState) -> Command {

@@ -46,6 +46,10 @@ enum Awaited {
     Done,
     /// An invite for this room.
     Invite(String),
+    /// That the avatar is stored.
+    Avatar,
+    /// The photo with this id.
+    Photo(String),
     /// The address of the calendar.
     Calendar,
     /// What the server holds about this person.
@@ -76,9 +80,11 @@ impl BoardSession {
         self.give_up();
     }
 
-    /// Ends the board: it is no longer wanted, or its server is gone for good.
+    /// Ends the board: it is no longer wanted, or its server is gone for good. Requests go on: a call on another server has
+    /// no board, but people with photos.
     pub(crate) fn end(&mut self) {
-        self.begin("");
+        self.fold.reset("");
+        self.subscribed = false;
         self.changed |= self.shown.take().is_some();
     }
 
@@ -132,6 +138,8 @@ impl BoardSession {
     fn sent(&mut self, about: u64, request: &BoardRequest, answer: Answer) {
         let awaited = match request {
             BoardRequest::Invite { room, .. } => Awaited::Invite(room.clone()),
+            BoardRequest::SetAvatar { .. } => Awaited::Avatar,
+            BoardRequest::Photo { id } => Awaited::Photo(id.clone()),
             BoardRequest::Calendar { .. } => Awaited::Calendar,
             BoardRequest::AboutMe => Awaited::AboutMe,
             BoardRequest::Subscribe { .. }
@@ -163,7 +171,10 @@ impl BoardSession {
     pub(crate) fn handle_signal(&mut self, local_ms: u64, signal: &Signal) -> bool {
         match signal {
             Signal::Message(message) => return self.handle(local_ms, message),
-            Signal::Ended(_) | Signal::Untrusted(_) => self.end(),
+            Signal::Ended(_) | Signal::Untrusted(_) => {
+                self.end();
+                self.give_up();
+            }
             Signal::Lost => self.lost(),
             Signal::Welcome { .. } | Signal::Resumed { .. } | Signal::Disconnected => {}
         }
@@ -236,6 +247,13 @@ impl BoardSession {
                     let _ = answer.send(Ok(BoardAnswer::AboutMe(about.clone())));
                 }
             }
+            BoardNews::Photo { id, jpeg } => {
+                if let Some((_, answer)) =
+                    self.take(|(_, awaited, _)| matches!(awaited, Awaited::Photo(of) if of == id))
+                {
+                    let _ = answer.send(Ok(BoardAnswer::Photo(jpeg.clone())));
+                }
+            }
             BoardNews::Calendar { token } => {
                 if let Some((_, answer)) = self.take(|(_, awaited, _)| *awaited == Awaited::Calendar) {
                     let _ = answer.send(Ok(BoardAnswer::Calendar { token: token.clone() }));
@@ -266,7 +284,7 @@ impl BoardSession {
         let Some((expected, answer)) = self.take(|(seq, ..)| *seq == about) else { return false };
         let code = match (expected, error.code) {
             // A server from before this request does not know it.
-            (Awaited::AboutMe, ErrorCode::Malformed) => "server_too_old".into(),
+            (Awaited::AboutMe | Awaited::Avatar | Awaited::Photo(_), ErrorCode::Malformed) => "server_too_old".into(),
             (_, code) => crate::signal::code(code),
         };
         let _ = answer.send(Err(Problem { code, message: error.message.clone(), device: None }));
@@ -278,7 +296,8 @@ impl BoardSession {
         self.waiting.remove(at).map(|(_, expected, answer)| (expected, answer))
     }
 
-    fn give_up(&mut self) {
+    /// There is no session any more, so nothing that was asked is answered.
+    pub(crate) fn give_up(&mut self) {
         for (.., answer) in self.waiting.drain(..) {
             let message =
                 "The connection was lost before the server answered. Check whether the request took effect.".into();
@@ -290,6 +309,7 @@ impl BoardSession {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use signaling::avatar::Avatar;
     use signaling::board::{AboutMe, CalendarToken, Presence, Snapshot};
     use signaling::message::ErrorCode;
 
@@ -354,6 +374,7 @@ mod tests {
         let mut other = ask(&mut board, 1, BoardRequest::StopWaiting);
         let mut asked = ask(&mut board, 2, BoardRequest::AboutMe);
         let about = AboutMe {
+            avatar: Avatar::default(),
             now_ms: 1,
             zone: "UTC".into(),
             key: "me".into(),

@@ -234,6 +234,11 @@ impl CallSession {
         self.kept.as_ref().is_some_and(|kept| self.signalling.server() == Some(&kept.server))
     }
 
+    /// Whether there is a session with any server, be it interrupted.
+    pub(crate) fn exists(&self) -> bool {
+        self.signalling.server().is_some()
+    }
+
     /// Whether a message that is sent now reaches the server.
     pub(crate) fn is_open(&self) -> bool {
         self.signalling.is_open()

@@ -6,6 +6,7 @@ use crate::video_out::VideoLimits;
 use call::Stage;
 use codecs::ApmConfig;
 use media::encoded::VideoCodec;
+use signaling::avatar::Avatar;
 use signaling::board::{BoardNews, Door, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo};
 use signaling::identity::DeviceKey;
 use signaling::message::{Participant, ParticipantId, ServerMessage};
@@ -95,15 +96,28 @@ fn id(text: &str) -> ParticipantId {
 fn participant(name: &str) -> Participant {
     let stay = Signer::new(DeviceKey::from_secret(&[8; 32]), [8; 32]).stay();
     let (key, nonce) = (stay.key.to_string(), Some(stay.nonce_text()));
-    Participant { id: id(name), name: name.into(), key, nonce, media: MediaState::default(), hand: None }
+    Participant {
+        id: id(name),
+        name: name.into(),
+        key,
+        nonce,
+        media: MediaState::default(),
+        hand: None,
+        avatar: Avatar::default(),
+    }
 }
 
 fn person(n: usize) -> PersonInfo {
-    PersonInfo { id: format!("person {n}"), name: format!("Person {n}"), presence: Presence::Free }
+    PersonInfo {
+        id: format!("person {n}"),
+        name: format!("Person {n}"),
+        presence: Presence::Free,
+        avatar: Avatar::default(),
+    }
 }
 
 fn table(n: usize) -> TableInfo {
-    let taken = (0..4).map(|seat| Sitter { id: format!("person {}", n + seat), name: format!("Person {}", n + seat) });
+    let taken = (0..4).map(|seat| Sitter::new(&format!("person {}", n + seat), &format!("Person {}", n + seat)));
     TableInfo {
         id: format!("table {n}"),
         room: format!("t-{n}"),

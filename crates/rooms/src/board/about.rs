@@ -38,6 +38,7 @@ impl Board {
             tables,
             waiting: waiting.map(|wish| Waiting { since_ms: wish.since, with: wish.with.clone() }),
             named_by: number(named_by),
+            avatar: self.avatar(&who.key),
             calendar: self.has_calendar(&who.key),
             invites,
             met,

@@ -15,6 +15,7 @@ impl Board {
         // Before the seats: a feed shows those that are lost.
         self.revoke_calendar(key);
         self.forget_in_cancelled(&names);
+        self.remove_avatar(key);
         self.changes.push(Change::Forget { key: key.clone() });
         self.stop_waiting(key);
         self.forget_in_wishes(key);

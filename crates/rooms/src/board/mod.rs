@@ -5,6 +5,7 @@
 //! [`Board::poll_notification`] the messages to single people.
 
 mod about;
+mod avatars;
 mod calendar;
 mod dates;
 mod door;
@@ -29,6 +30,7 @@ use signaling::board::{BoardNews, Door, Draft, Notice, NoticeKind, Sitter};
 use signaling::limits::MAX_TABLE_LINE;
 use signaling::message::ErrorCode;
 
+pub use avatars::{AVATAR_KEPT_MS, MAX_AVATARS, MAX_PHOTOS_BYTES};
 pub use calendar::Calendar;
 pub use door::Entry;
 pub use feed::{FEED_KEPT_MS, Lunch, MAX_CANCELLED, MAX_FEED_EVENTS, MAX_FEEDS, feed_id};
@@ -38,10 +40,11 @@ pub use host::HOST_KEPT_MS;
 pub use hungry::{ALONE_MS, GATHER_MS};
 pub use key::Key;
 pub use met::{KEPT_MS, MAX_MEETINGS};
-pub use saved::{Cancelled, Change, Feed, FeedId, Hungry, InviteId, Saved};
+pub use saved::{Cancelled, Change, Feed, FeedId, Hungry, InviteId, Saved, SavedAvatar};
 pub use shown::News;
 pub use table::{Kind, LastReminder, Seat, Table};
 
+use avatars::Avatars;
 use feed::Feeds;
 use host::Kept;
 use hungry::Waiting;
@@ -108,6 +111,7 @@ pub struct Board {
     /// Tables, and people whom their hosts removed and who were erased since. Not stored.
     barred: VecDeque<(String, Key)>,
     feeds: Feeds,
+    avatars: Avatars,
     /// Version of what feeds show.
     revision: u64,
     pruned: u64,
@@ -145,6 +149,7 @@ impl Board {
             invites,
             barred: VecDeque::new(),
             feeds: Feeds::from_saved(saved.feeds, saved.cancelled),
+            avatars: Avatars::from_saved(saved.avatars),
             revision: 0,
             pruned: 0,
             touched: BTreeSet::new(),
@@ -218,7 +223,7 @@ impl Board {
             self.sit(now, id, &who.key, &who.name);
             self.host_if_none(id, &who.key);
         } else {
-            self.change(id, |table| table.waiting.push(Sitter { id: who.key.clone(), name: who.name.clone() }));
+            self.change(id, |table| table.waiting.push(Sitter::new(&who.key, &who.name)));
         }
         Ok(())
     }
@@ -369,7 +374,7 @@ impl Board {
             && table.has_room()
             && !table.locked
             && now < table.ends
-            && let Some(Sitter { id: key, name }) = table.waiting.first().cloned()
+            && let Some(Sitter { id: key, name, .. }) = table.waiting.first().cloned()
         {
             let notice = notice(table, NoticeKind::MovedUp);
             self.sit(now, id, &key, &name);
@@ -452,6 +457,7 @@ impl Board {
         self.pruned = now;
         let met_before = self.met.prune(now);
         self.prune_feeds(now);
+        self.prune_avatars(now);
         self.invites.retain(|_, (expires, _)| *expires >= now);
         self.changes.push(Change::Prune { met_before, invites_before: now });
     }

@@ -115,7 +115,12 @@ impl Board {
 
     pub(super) fn person(&self, key: &str) -> Option<PersonInfo> {
         let person = self.people.get(key).filter(|person| person.member)?;
-        Some(PersonInfo { id: key.to_owned(), name: person.name.clone(), presence: person.presence() })
+        Some(PersonInfo {
+            id: key.to_owned(),
+            name: person.name.clone(),
+            presence: person.presence(),
+            avatar: self.avatar(key),
+        })
     }
 
     pub(super) fn presence(&self, key: &str) -> Option<Presence> {

@@ -1,5 +1,7 @@
 //! The parts of a board that outlive the process.
 
+use std::sync::Arc;
+
 use super::key::Key;
 use super::table::Table;
 
@@ -57,6 +59,13 @@ pub enum Change {
         /// The address; `None` if it is no longer valid.
         feed: Option<Feed>,
     },
+    /// Somebody is shown differently.
+    Avatar {
+        /// The person.
+        key: Key,
+        /// How; `None` if by their name only.
+        avatar: Option<SavedAvatar>,
+    },
     /// Somebody's calendar has a cancelled lunch.
     Cancelled {
         /// The person.
@@ -82,7 +91,9 @@ impl Change {
             }
             Change::Hungry { wish: Some(wish), .. } => 2 * KEY + wish.name.len() + wish.with.len() * KEY,
             Change::Cancelled { lunch: Some(lunch), .. } => 4 * KEY + lunch.topic.len() + lunch.place.len(),
+            Change::Avatar { avatar: Some(avatar), .. } => 2 * KEY + avatar.jpeg.as_ref().map_or(0, |jpeg| jpeg.len()),
             Change::Gone { .. }
+            | Change::Avatar { avatar: None, .. }
             | Change::Feed { .. }
             | Change::Cancelled { lunch: None, .. }
             | Change::Met { .. }
@@ -120,6 +131,26 @@ pub struct Feed {
     pub used: u64,
 }
 
+/// How somebody is shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SavedAvatar {
+    /// Colour.
+    pub color: Option<u8>,
+    /// A letter or an emoji.
+    pub glyph: Option<String>,
+    /// Photo, without metadata.
+    pub jpeg: Option<Arc<[u8]>>,
+    /// When they were last here, to the day; Unix milliseconds.
+    pub seen: u64,
+}
+
+impl SavedAvatar {
+    /// Whether nothing was chosen.
+    pub fn is_default(&self) -> bool {
+        self.color.is_none() && self.glyph.is_none() && self.jpeg.is_none()
+    }
+}
+
 /// A lunch that left somebody's feed before it began.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cancelled {
@@ -152,4 +183,6 @@ pub struct Saved {
     pub feeds: Vec<(Key, Feed)>,
     /// Cancelled lunches in people's calendars: person, table, lunch.
     pub cancelled: Vec<(Key, String, Cancelled)>,
+    /// How people are shown.
+    pub avatars: Vec<(Key, SavedAvatar)>,
 }

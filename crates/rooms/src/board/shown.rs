@@ -215,7 +215,11 @@ impl Board {
     }
 
     fn info_of(&self, table: &Table) -> TableInfo {
-        table.info(self.in_call(table))
+        let mut info = table.info(self.in_call(table));
+        for sitter in &mut info.taken {
+            sitter.avatar = self.avatar(&sitter.id);
+        }
+        info
     }
 
     fn counts_of(&self, table: &Table) -> TableInfo {
@@ -256,16 +260,20 @@ fn is_there(tables: &BTreeMap<String, Table>, people: &BTreeMap<Key, Somebody>, 
     }
 }
 
+/// Upper bound for the encoded size of an avatar, with the names of its fields and those beside it.
+const AVATAR_BYTES: usize = 160;
+
 /// Upper bound for the encoded size of a table, in bytes.
 fn table_bytes(table: &TableInfo) -> usize {
-    let sitters: usize = table.taken.iter().map(|sitter| sitter.id.len() + json_bytes(&sitter.name) + 24).sum();
+    let sitters: usize =
+        table.taken.iter().map(|sitter| sitter.id.len() + json_bytes(&sitter.name) + AVATAR_BYTES).sum();
     let line: usize = table.waiting.iter().map(|id| id.len() + 3).sum();
     512 + json_bytes(&table.topic) + json_bytes(&table.place) + sitters + line
 }
 
 /// Upper bound for the encoded size of a person, in bytes.
 fn person_bytes(person: &PersonInfo) -> usize {
-    person.id.len() + json_bytes(&person.name) + 64
+    person.id.len() + json_bytes(&person.name) + 64 + AVATAR_BYTES
 }
 
 /// Size of a clean text in JSON, where only quotes and backslashes are escaped.

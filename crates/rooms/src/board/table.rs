@@ -120,7 +120,7 @@ impl Table {
     /// Returns the table as members see it.
     pub fn info(&self, in_call: usize) -> TableInfo {
         TableInfo {
-            taken: self.taken.iter().map(|seat| Sitter { id: seat.key.clone(), name: seat.name.clone() }).collect(),
+            taken: self.taken.iter().map(|seat| Sitter::new(&seat.key, &seat.name)).collect(),
             waiting: self.waiting.iter().map(|waiting| waiting.id.clone()).collect(),
             host: self.host.clone(),
             ..self.counts(in_call)

@@ -1,5 +1,6 @@
 //! The board and its subscribers.
 
+use signaling::avatar::Avatar;
 use signaling::board::{BoardNews, BoardRequest};
 use signaling::message::{ErrorCode, ServerMessage, SessionId};
 
@@ -135,12 +136,37 @@ impl Rooms {
                 return Ok(Some(BoardNews::Calendar { token }));
             }
             BoardRequest::RevokeCalendar => board.revoke_calendar(&who.key),
+            BoardRequest::SetAvatar { color, glyph, jpeg } => {
+                board.set_avatar(now, who, color, glyph, jpeg.as_deref())?;
+                self.show_avatar(&who.key);
+            }
+            BoardRequest::Photo { id } => {
+                let jpeg = board.photo(&id)?;
+                return Ok(Some(BoardNews::Photo { id, jpeg }));
+            }
             BoardRequest::Invite { room, uses, hours } => {
                 let (invite, expires_ms) = board.invite(now, who, &room, uses, hours)?;
                 return Ok(Some(BoardNews::Invite { room, invite, expires_ms }));
             }
         }
         Ok(None)
+    }
+
+    /// How the person of a session is shown.
+    pub(super) fn avatar_of(&self, session: &SessionId) -> Avatar {
+        self.sessions.get(session).map_or_else(Avatar::default, |found| self.board.avatar(&found.person.key))
+    }
+
+    /// Shows somebody differently in the rooms in which they are.
+    fn show_avatar(&mut self, key: &str) {
+        for session in self.people.sessions(key).to_vec() {
+            let found = self.sessions.get(&session);
+            let Some(name) = found.and_then(|found| found.room.clone().or(found.knocks.clone())) else { continue };
+            if let Some(room) = self.rooms.get_mut(&name) {
+                room.set_avatar(&session, self.board.avatar(key));
+                self.drain(&name);
+            }
+        }
     }
 
     /// Erases somebody, who leaves the calls of tables before.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use signaling::board::BoardRequest;
 use signaling::message::ClientMessage;
 
 use crate::bucket::{Bucket, Rate};
@@ -22,6 +23,7 @@ pub(super) struct PersonBuckets {
     hands: Bucket,
     reactions: Bucket,
     board: Bucket,
+    photos: Bucket,
     addressees: HashMap<String, PairBuckets>,
 }
 
@@ -50,6 +52,7 @@ impl PersonBuckets {
             hands: Bucket::new(rates.hands, now),
             reactions: Bucket::new(rates.reactions, now),
             board: Bucket::new(rates.board, now),
+            photos: Bucket::new(rates.photos, now),
             addressees: HashMap::new(),
         }
     }
@@ -61,6 +64,7 @@ impl PersonBuckets {
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
             Some(ClientMessage::Hand { .. }) => Some(&mut self.hands),
             Some(ClientMessage::Reaction { .. }) => Some(&mut self.reactions),
+            Some(ClientMessage::Board(BoardRequest::Photo { .. })) => Some(&mut self.photos),
             Some(ClientMessage::Board(_) | ClientMessage::Room(_) | ClientMessage::Account(_)) => Some(&mut self.board),
             Some(
                 ClientMessage::Hello(_)
@@ -102,7 +106,8 @@ impl PersonBuckets {
     /// Whether all buckets are full, so the entry can be dropped.
     pub(super) fn is_full(&mut self, now: Instant) -> bool {
         self.forget_addressees(now);
-        let kinds = [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.reactions, &mut self.board];
+        let kinds =
+            [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.reactions, &mut self.board, &mut self.photos];
         let buckets = [&mut self.messages, &mut self.bytes].into_iter().chain(kinds);
         self.addressees.is_empty() && { buckets }.all(|bucket| bucket.is_full(now))
     }

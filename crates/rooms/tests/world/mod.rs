@@ -37,7 +37,7 @@ pub(crate) fn full_board() -> Saved {
         taken: (0..12)
             .map(|m| Seat { key: key(n * 100 + m), name: name.clone(), last_reminder: LastReminder::Nothing })
             .collect(),
-        waiting: (12..62).map(|m| Sitter { id: key(n * 100 + m), name: name.clone() }).collect(),
+        waiting: (12..62).map(|m| Sitter::new(&key(n * 100 + m), &name)).collect(),
         inside: Vec::new(),
         removed: Vec::new(),
         sequence: 0,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rooms::board::{Cancelled, Feed, Hungry, Kind, LastReminder, Saved, Seat, Table};
+use rooms::board::{Cancelled, Feed, Hungry, Kind, LastReminder, Saved, SavedAvatar, Seat, Table};
 use rusqlite::{Connection, Row};
 use signaling::board::{Door, Sitter};
 
@@ -36,6 +36,10 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
         })?,
         feeds: rows(connection, "SELECT key, id, used FROM feeds", |row| {
             Ok((row.get(0)?, Feed { id: row.get(1)?, used: time(row, 2)? }))
+        })?,
+        avatars: rows(connection, "SELECT key, color, glyph, jpeg, seen FROM avatars", |row| {
+            let (key, color, glyph, jpeg) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<Vec<u8>>>(3)?);
+            Ok((key, SavedAvatar { color, glyph, jpeg: jpeg.map(Into::into), seen: time(row, 4)? }))
         })?,
         cancelled: rows(
             connection,
@@ -75,7 +79,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<Table>> {
         let (list, key, name): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(3)?);
         match list.as_str() {
             "taken" => table.taken.push(Seat { key, name, last_reminder: last_reminder(row.get(4)?) }),
-            "waiting" => table.waiting.push(Sitter { id: key, name }),
+            "waiting" => table.waiting.push(Sitter::new(&key, &name)),
             "inside" => table.inside.push(key),
             "removed" => table.removed.push(key),
             other => tracing::warn!(list = other, "ignoring an unknown list of a table"),

@@ -71,6 +71,11 @@ const MIGRATIONS: &[&str] = &[
     ) WITHOUT ROWID;
     CREATE INDEX devices_person ON devices (person);
 ",
+    "
+    CREATE TABLE avatars (
+        key TEXT PRIMARY KEY, color INTEGER, glyph TEXT, jpeg BLOB, seen INTEGER NOT NULL
+    ) WITHOUT ROWID;
+",
 ];
 const INVITE_SECRET: &str = "invite_secret";
 

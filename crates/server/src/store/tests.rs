@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rooms::board::{Board, Calendar, Cancelled, Feed, Hungry, Kind, LastReminder, Seat, Table, Who};
+use rooms::board::{Board, Calendar, Cancelled, Feed, Hungry, Kind, LastReminder, SavedAvatar, Seat, Table, Who};
 use signaling::board::{Door, Draft, Sitter};
 
 use super::*;
@@ -118,7 +118,8 @@ fn a_file_without_calendars_and_accounts_is_migrated() {
     let mut opened = open(Some(&folder.0)).unwrap();
     write_all(&mut opened.connection, full_board().take_changes()).unwrap();
     let before = "ALTER TABLE tables DROP COLUMN sequence; ALTER TABLE tables DROP COLUMN stamped;
-        DROP TABLE feeds; DROP TABLE cancelled; DROP TABLE devices; DROP TABLE accounts; PRAGMA user_version = 1";
+        DROP TABLE feeds; DROP TABLE cancelled; DROP TABLE devices; DROP TABLE accounts; DROP TABLE avatars;
+        PRAGMA user_version = 1";
     opened.connection.execute_batch(before).unwrap();
     drop(opened);
     let tables = open(Some(&folder.0)).unwrap().saved.tables;
@@ -203,6 +204,9 @@ const PERSONAL: &[(&str, &str)] = &[
     ("devices", "key"),
     ("devices", "person"),
     ("devices", "name"),
+    ("avatars", "key"),
+    ("avatars", "glyph"),
+    ("avatars", "jpeg"),
 ];
 /// All other columns: secrets of the server, random ids, times, numbers and fixed words.
 const IMPERSONAL: &[(&str, &str)] = &[
@@ -237,6 +241,8 @@ const IMPERSONAL: &[(&str, &str)] = &[
     ("accounts", "issuer"),
     ("devices", "added"),
     ("devices", "used"),
+    ("avatars", "color"),
+    ("avatars", "seen"),
 ];
 /// The lists in `sitters.list`.
 const LISTS: &[&str] = &["taken", "waiting", "inside", "removed"];
@@ -257,7 +263,7 @@ fn traces_of(ada: &Who) -> Saved {
         door: Door::Open,
         locked: false,
         taken: vec![seat(ada), seat(&who("Ben")), seat(&who("Cem"))],
-        waiting: [ada, &who("Dan")].map(|who| Sitter { id: who.key.clone(), name: who.name.clone() }).into(),
+        waiting: [ada, &who("Dan")].map(|who| Sitter::new(&who.key, &who.name)).into(),
         inside: vec![ada.key.clone(), who("Ben").key],
         removed: vec![who("Eve").key, ada.key.clone()],
         sequence: 0,
@@ -288,6 +294,15 @@ fn traces_of(ada: &Who) -> Saved {
             (ada.key.clone(), "gone".into(), lunch("Soup")),
             (who("Ben").key, "gone".into(), lunch(&format!("With {}", ada.name))),
         ],
+        avatars: vec![(
+            ada.key.clone(),
+            SavedAvatar {
+                color: Some(3),
+                glyph: Some(ada.name.clone()),
+                jpeg: Some(format!("a photo of {}", ada.name).into_bytes().into()),
+                seen: NOW,
+            },
+        )],
     }
 }
 
@@ -326,7 +341,8 @@ fn changes_to(saved: &Saved) -> Vec<Change> {
     let feeds = saved.feeds.iter().cloned().map(|(key, feed)| Change::Feed { key, feed: Some(feed) });
     let cancelled =
         saved.cancelled.iter().cloned().map(|(key, table, lunch)| Change::Cancelled { key, table, lunch: Some(lunch) });
-    tables.chain(met).chain(invites).chain(hungry).chain(feeds).chain(cancelled).collect()
+    let avatars = saved.avatars.iter().cloned().map(|(key, avatar)| Change::Avatar { key, avatar: Some(avatar) });
+    tables.chain(met).chain(invites).chain(hungry).chain(feeds).chain(cancelled).chain(avatars).collect()
 }
 
 fn column_names(connection: &Connection) -> Vec<(String, String)> {

@@ -1,6 +1,6 @@
 //! Writes changes of the board to the file.
 
-use rooms::board::{Cancelled, Change, Feed, Kind, LastReminder, Table};
+use rooms::board::{Cancelled, Change, Feed, Kind, LastReminder, SavedAvatar, Table};
 use rusqlite::{Connection, Transaction, params};
 use signaling::board::Door;
 
@@ -75,6 +75,12 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             run(to, "INSERT OR REPLACE INTO feeds (key, id, used) VALUES (?1, ?2, ?3)", params![key, id, time(*used)])?;
         }
         Change::Feed { key, feed: None } => run(to, "DELETE FROM feeds WHERE key = ?1", params![key])?,
+        Change::Avatar { key, avatar: Some(SavedAvatar { color, glyph, jpeg, seen }) } => run(
+            to,
+            "INSERT OR REPLACE INTO avatars (key, color, glyph, jpeg, seen) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![key, color, glyph, jpeg.as_deref(), time(*seen)],
+        )?,
+        Change::Avatar { key, avatar: None } => run(to, "DELETE FROM avatars WHERE key = ?1", params![key])?,
         Change::Cancelled { key, table, lunch: Some(lunch) } => write_cancelled(to, key, table, lunch)?,
         Change::Cancelled { key, table, lunch: None } => {
             run(to, "DELETE FROM cancelled WHERE key = ?1 AND table_id = ?2", params![key, table])?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Presence, Waiting};
 use crate::account::AccountDevice;
+use crate::avatar::Avatar;
 
 /// What the board of a server holds about the person who asked, and nothing about anybody else. Where it would be too
 /// long for a message, [`AboutMe::left_out`] counts what is missing.
@@ -35,6 +36,10 @@ pub struct AboutMe {
     /// Number of people who wait to eat now and named this person.
     #[serde(default)]
     pub named_by: u32,
+    /// How others see the person. The photo is what they sent, without its metadata.
+    #[serde(default, skip_serializing_if = "Avatar::is_default")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Avatar>", optional))]
+    pub avatar: Avatar,
     /// Whether the person's calendar has an address.
     #[serde(default)]
     pub calendar: bool,

@@ -1,6 +1,7 @@
 //! Limits of the board's messages.
 
 use super::{check_id, require};
+use crate::avatar::{AVATAR_COLORS, MAX_PHOTO_BYTES, clean_glyph, is_photo_id};
 use crate::board::{
     AboutMe, BoardNews, BoardRequest, CalendarToken, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting,
 };
@@ -11,6 +12,9 @@ use crate::limits::{
 };
 use crate::message::{ErrorCode, ParticipantId};
 use crate::text::{NameError, clean_label, shown_label, shown_name};
+
+/// Characters of a photo in base64url.
+const MAX_PHOTO_TEXT: usize = (MAX_PHOTO_BYTES * 4).div_ceil(3);
 
 pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode> {
     match request {
@@ -35,6 +39,15 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
             require(is_room_name(room), ErrorCode::BadRoom)?;
             require(INVITE_USES.contains(uses) && INVITE_HOURS.contains(hours), ErrorCode::Malformed)
         }
+        BoardRequest::SetAvatar { color, glyph, jpeg } => {
+            require(color.is_none_or(|color| color < AVATAR_COLORS), ErrorCode::Malformed)?;
+            require(jpeg.as_ref().map_or(0, String::len) <= MAX_PHOTO_TEXT, ErrorCode::TooLarge)?;
+            if let Some(given) = glyph.take() {
+                *glyph = clean_glyph(&given).map_err(wrong)?;
+            }
+            Ok(())
+        }
+        BoardRequest::Photo { id } => require(is_photo_id(id), ErrorCode::Malformed),
         BoardRequest::Calendar { token } => token.as_ref().map_or(Ok(()), check_token),
         BoardRequest::Unsubscribe
         | BoardRequest::StopWaiting
@@ -46,13 +59,16 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
 }
 
 fn check_draft(draft: &mut Draft) -> Result<(), ErrorCode> {
-    let wrong = |error| match error {
-        NameError::TooLong => ErrorCode::TooLarge,
-        NameError::Control | NameError::Empty => ErrorCode::Malformed,
-    };
     draft.topic = clean_label(&draft.topic, MAX_TOPIC_CHARS).map_err(wrong)?;
     draft.place = clean_label(&draft.place, MAX_PLACE_CHARS).map_err(wrong)?;
     require(TABLE_SEATS.contains(&draft.seats) && TABLE_MINUTES.contains(&draft.minutes), ErrorCode::Malformed)
+}
+
+fn wrong(error: NameError) -> ErrorCode {
+    match error {
+        NameError::TooLong => ErrorCode::TooLarge,
+        NameError::Control | NameError::Empty => ErrorCode::Malformed,
+    }
 }
 
 pub(super) fn check_room_request(request: &RoomRequest) -> Result<(), ErrorCode> {
@@ -95,6 +111,7 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
             require(invite.len() <= MAX_INVITE_CHARS && is_invite(invite), ErrorCode::Malformed)
         }
         BoardNews::AboutMe(about) => check_about(about),
+        BoardNews::Photo { id, jpeg } => require(is_photo_id(id) && jpeg.len() <= MAX_PHOTO_TEXT, ErrorCode::Malformed),
         BoardNews::Calendar { token } => check_token(token),
         BoardNews::You { waiting: None } | BoardNews::Done { .. } => Ok(()),
     }
@@ -103,6 +120,7 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
 fn check_about(about: &mut AboutMe) -> Result<(), ErrorCode> {
     require(about.zone.len() <= MAX_ZONE_BYTES, ErrorCode::TooLarge)?;
     check_text(&about.key)?;
+    about.avatar.clean();
     about.names.iter_mut().for_each(|name| *name = shown_name(name));
     if let Some(Waiting { since_ms: _, with }) = &mut about.waiting {
         with.truncate(MAX_EAT_WITH);
@@ -147,12 +165,14 @@ fn check_table(table: &mut TableInfo) -> Result<(), ErrorCode> {
     for sitter in &mut table.taken {
         check_text(&sitter.id)?;
         sitter.name = shown_name(&sitter.name);
+        sitter.avatar.clean();
     }
     table.waiting.iter().try_for_each(|id| check_text(id))
 }
 
 fn check_person(person: &mut PersonInfo) -> Result<(), ErrorCode> {
     person.name = shown_name(&person.name);
+    person.avatar.clean();
     check_text(&person.id)
 }
 

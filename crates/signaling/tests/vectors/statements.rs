@@ -4,6 +4,7 @@ use super::{list, read, text};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use signaling::avatar::Avatar;
 use signaling::identity::DeviceKey;
 use signaling::message::{MediaState, Participant, ParticipantId};
 use signaling::statement::{Fingerprint, Purpose, Statement, StatementError, Stay};
@@ -20,6 +21,7 @@ fn stay(value: &Value) -> Option<Stay> {
         nonce: value["nonce"].as_str().map(Into::into),
         media: MediaState::default(),
         hand: None,
+        avatar: Avatar::default(),
     })
 }
 
