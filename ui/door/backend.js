@@ -21,6 +21,7 @@ import { isQuiet } from '../shared/quiet.js';
 import { linkTo } from './door.js';
 import { forgetPerson, keepStorage, loadMember, saveMember } from './membership.js';
 import { Notifier } from './notifier.js';
+import { AvatarCopy, requestOf } from './avatar-copy.js';
 import { deviceName } from './device-name.js';
 
 /** @typedef {import('../shared/model.d.ts').Settings} Settings */
@@ -47,6 +48,7 @@ export class DoorBackend extends GuestBackend {
   /** The one-time code of a sign-in with an account. @type {string | null} */
   #code = null;
   #notifier = new Notifier();
+  #avatar = new AvatarCopy();
 
   /** @param {Door} door */
   constructor(door) {
@@ -83,6 +85,7 @@ export class DoorBackend extends GuestBackend {
       case 'save_calendar': return { path: saveText(`lunchroom-${this.#table(args.table).starts_ms}.ics`, 'text/calendar', this.#calendar(args.table)), opened: false };
       case 'calendar_address': return this.#calendarAddress(args.token);
       case 'revoke_calendar': return this.#ask('revoke_calendar');
+      case 'set_avatar': return this.#setAvatar(args.avatar);
       case 'account_devices': return (await this.board.request({ type: 'account', do: 'devices' }))?.devices ?? [];
       case 'remove_device': return this.board.request({ type: 'account', do: 'remove_device', key: args.key });
       case 'dismiss_reminders':
@@ -102,6 +105,7 @@ export class DoorBackend extends GuestBackend {
     const name = account ? shownName(account.name) : undefined;
     this.update({ you: { ...this.current().you, person: account?.person ?? null, account: name ?? null } });
     if (asked || account && !this.#isSignedIn()) await this.#remember(name);
+    this.#avatar.begin();
     // The board stays as it is without an answer: the next session asks again.
     await this.board.request({ type: 'board', do: 'subscribe' }).catch(error => console.warn('subscribe', error.code));
   }
@@ -109,7 +113,8 @@ export class DoorBackend extends GuestBackend {
   updateBoard() {
     const { state: board, reminders } = this.board;
     this.update({ board, reminders });
-    const { call, settings } = this.current();
+    const { call, settings, you } = this.current();
+    if (this.#avatar.isDue(board, you.person ?? you.key, settings.avatar)) this.#ask('set_avatar', requestOf(settings.avatar)).catch(error => console.warn('set_avatar', error.code));
     this.#notifier.show(reminders, settings.notifications && !isQuiet(settings, Date.now()), call);
   }
 
@@ -230,6 +235,13 @@ export class DoorBackend extends GuestBackend {
       if (/** @type {{ code: string }} */ (error).code === 'malformed') throw { code: 'calendar_unsupported', message: '' };
       throw error;
     }
+  }
+
+  /** Others see it at once, or as soon as the connection is back. @param {import('../shared/model.d.ts').OwnAvatar} avatar */
+  async #setAvatar(avatar) {
+    await super.call('save_settings', { settings: { ...this.current().settings, avatar } });
+    if (this.current().session.kind === 'open') return this.#ask('set_avatar', requestOf(avatar));
+    this.#avatar.changed();
   }
 
   /** @param {Settings} settings */

@@ -209,6 +209,7 @@ export class GuestBackend {
       case 'take_seat': return this.board.request({ type: 'board', do: 'take', table: args.table, wait: args.wait ?? false });
       case 'about_me': return this.#aboutMe();
       case 'save_about_me': return saveText('lunchroom-about-me.json', 'application/json', JSON.stringify(await this.#aboutMe(), null, 2));
+      case 'photo': return (await this.board.request({ type: 'board', do: 'photo', id: args.id }))?.jpeg;
       case 'forget_me': return this.board.request({ type: 'board', do: 'forget_me' });
       case 'leave_seat': return this.board.request({ type: 'board', do: 'leave', table: args.table });
       default: throw { code: 'not_here', message: name };

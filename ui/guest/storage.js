@@ -9,7 +9,7 @@ const SETTINGS = 'lunchroom.settings', DATABASE = 'lunchroom', STORE = 'keys', K
 /** Loads the settings. Missing fields have their defaults. @returns {Settings} */
 export function loadSettings() {
   /** @type {Settings} */
-  const defaults = { name: '', language: null, theme: 'system', servers: [], server: null, noise: 'normal', music: false, listen_while_muted: false, volumes: {}, relay_only: false, camera_on: true, microphone_on: true,
+  const defaults = { name: '', avatar: { color: null, glyph: null, photo: null }, language: null, theme: 'system', servers: [], server: null, noise: 'normal', music: false, listen_while_muted: false, volumes: {}, relay_only: false, camera_on: true, microphone_on: true,
     devices: { camera: null, microphone: null, speaker: null }, mirror_own: true, show_own: true, text_percent: 100, notifications: false, quiet_until_ms: null, data_saver: false, close_to_tray: false, autostart: false, mute_keys: null, talk_keys: null, known: [] };
   try {
     const stored = JSON.parse(localStorage.getItem(SETTINGS) ?? '{}');

@@ -59,7 +59,7 @@ export class BoardSession {
   /**
    * Sends a request about the board or the account. While the connection is interrupted, it waits until the session is resumed or lost.
    * @param {Message} message of type `board` or `account`
-   * @returns {Promise<Message | undefined>} the invite, the calendar's token, the devices or the record that was asked for; undefined for
+   * @returns {Promise<Message | undefined>} the invite, the photo, the calendar's token, the devices or the record that was asked for; undefined for
    *   other requests. Rejects with the server's error, or with `unanswered`, `not_connected` or `server_too_old`.
    */
   request(message) {
@@ -67,7 +67,7 @@ export class BoardSession {
       const about = this.#session?.send(message) ?? 0;
       if (!about) return reject({ code: 'not_connected', message: 'there is no session' });
       if (this.#waiting.length === MAX_WAITING) this.#waiting.shift()?.reject({ code: 'unanswered', message: 'too many requests' });
-      this.#waiting.push({ about, awaited: message.do === 'invite' ? `invite ${message.room}` : message.do, resolve, reject });
+      this.#waiting.push({ about, awaited: message.do === 'invite' ? `invite ${message.room}` : message.do === 'photo' ? `photo ${message.id}` : message.do, resolve, reject });
     });
   }
 
@@ -83,6 +83,9 @@ export class BoardSession {
         return false;
       case 'invite':
         this.#take(request => request.awaited === `invite ${message.room}`)?.resolve(message);
+        return false;
+      case 'photo':
+        this.#take(request => request.awaited === `photo ${message.id}`)?.resolve(message);
         return false;
       case 'calendar':
         this.#take(request => request.awaited === 'calendar')?.resolve(message);
@@ -105,7 +108,7 @@ export class BoardSession {
   refused({ about, code, message = '' }) {
     const request = about === undefined ? undefined : this.#take(one => one.about === about);
     // A server from before this request does not know it.
-    const tooOld = code === 'malformed' && request?.awaited === 'about_me';
+    const tooOld = code === 'malformed' && /^(about_me|set_avatar|photo .*)$/.test(request?.awaited ?? '');
     request?.reject({ code: tooOld ? 'server_too_old' : code, message });
     return request !== undefined;
   }

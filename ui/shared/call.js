@@ -469,6 +469,11 @@ export class Call extends EventTarget {
         peer.participant.media = { microphone: message.microphone, camera: message.camera };
         this.#emit('media', peer);
         break;
+      case 'avatar':
+        if (!peer) break;
+        peer.participant.avatar = message.avatar;
+        this.#emit('media', peer);
+        break;
       case 'hand': return this.#handleHand(message, peer);
       case 'reaction':
         if (peer || message.from === this.you) this.reactions.show(peer ? message.from : 'own', message.reaction);

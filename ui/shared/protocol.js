@@ -29,6 +29,7 @@
  * @module
  */
 
+import { fromBase64Url, toBase64Url } from './base64url.js';
 import { wallClock } from './clock.js';
 import { iceServers, sanitizeMessage } from './sanitize.js';
 
@@ -100,13 +101,6 @@ const FINAL_CLOSES = new Map([[4003, 'unsupported_version'], [4004, 'bad_signatu
 const CLOSE = { normal: 1000, malformed: 4000, timeout: 4013 };
 
 const utf8 = new TextEncoder();
-
-/** @param {ArrayBuffer | Uint8Array} bytes */
-const toBase64Url = bytes =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-
-/** @param {string} text */
-const fromBase64Url = text => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), c => c.charCodeAt(0));
 
 /**
  * Generates an Ed25519 key whose private key cannot be exported from the browser.

@@ -10,6 +10,8 @@ import { cleanChat, shownLabel, shownName } from './text.js';
 const TOPIC_CHARS = 80, PLACE_CHARS = 120;
 /** Maximum number of an account's devices, and maximum length of their names, in Unicode scalar values. */
 const MAX_DEVICES = 10, DEVICE_CHARS = 48;
+/** Number of the avatars' colours, and maximum length of their glyphs, in Unicode scalar values. */
+const COLORS = 8, GLYPH_CHARS = 8;
 /** ICE servers beyond this number are ignored. */
 const MAX_ICE_SERVERS = 16;
 
@@ -18,6 +20,7 @@ const TYPES = {
   joined: message => ({ ...message, participants: message.participants.map(participant) }),
   participant_joined: message => ({ ...message, participant: participant(message.participant) }),
   hand: message => ({ ...message, hand: place(message.hand) }),
+  avatar: message => ({ ...message, avatar: look(message.avatar) }),
   reaction: message => isReaction(message.reaction) ? message : null,
   chat: message => ({ ...message, text: cleanChat(message.text) }),
   room: message => message.news === 'lobby' ? { ...message, knocking: message.knocking.map(withShownName) } : message,
@@ -53,7 +56,7 @@ function board(news) {
   if (news.news === 'about_me') return about(news);
   const change = { ...news };
   if (news.tables) change.tables = news.tables.map(table);
-  if (news.people) change.people = news.people.map(withShownName);
+  if (news.people) change.people = news.people.map(person);
   if (news.news === 'notice') change.topic = shownLabel(news.topic, TOPIC_CHARS);
   return change;
 }
@@ -68,13 +71,26 @@ const devices = all => all.slice(0, MAX_DEVICES).map(one => ({ ...one, name: sho
 const labels = info => ({ ...info, topic: shownLabel(info.topic, TOPIC_CHARS), place: shownLabel(info.place, PLACE_CHARS) });
 
 /** @param {Record<string, any>} info */
-const table = info => ({ ...labels(info), taken: (info.taken ?? []).map(withShownName) });
+const table = info => ({ ...labels(info), taken: (info.taken ?? []).map(person) });
 
 /** @param {Record<string, any>} one */
-const participant = one => ({ ...withShownName(/** @type {{ name: string }} */ (one)), hand: place(one.hand) });
+const participant = one => ({ ...person(/** @type {{ name: string }} */ (one)), hand: place(one.hand) });
 
 /** The number of a raised hand; null: it is down. @param {unknown} hand */
 const place = hand => Number.isSafeInteger(hand) && Number(hand) >= 0 ? Number(hand) : null;
+
+/** @template {{ name: string, avatar?: unknown }} T @param {T} one @returns {T} */
+const person = one => ({ ...withShownName(one), ...(one.avatar ? { avatar: look(one.avatar) } : {}) });
+
+/** An avatar, without what cannot be shown. @param {unknown} avatar */
+function look(avatar) {
+  const { photo, color, glyph } = /** @type {Record<string, unknown>} */ (avatar ?? {});
+  return {
+    photo: typeof photo === 'string' && /^[\w-]{22}$/.test(photo) ? photo : null,
+    color: Number.isInteger(color) && Number(color) >= 0 && Number(color) < COLORS ? color : null,
+    glyph: typeof glyph === 'string' ? shownLabel(glyph, GLYPH_CHARS) || null : null,
+  };
+}
 
 /** @template {{ name: string }} T @param {T} person @returns {T} */
 const withShownName = person => ({ ...person, name: shownName(person.name) });

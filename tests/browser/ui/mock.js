@@ -39,6 +39,7 @@
       return tile?.visible && tile.width ? picture(stream, Math.min(480, tile.width), Math.min(270, tile.height)) : new ArrayBuffer(0);
     },
     levels() { return { levels: { own: window.level ?? -20, q3: -25 }, speaking: ['own', 'q3'], active: 'q3' }; },
+    set_avatar({ avatar }) { mock.push({ ...mock.state, settings: { ...mock.state.settings, avatar } }); }, photo({ id }) { if (!mock.photos[id]) throw { code: 'no_such_photo', message: '' }; return mock.photos[id]; },
     stats, save_settings({ settings }) { mock.push({ ...mock.state, settings }); }, make_invite: ({ room }) => `https://lunch.example.org/r/${room}?invite=abc`, ics: () => 'BEGIN:VCALENDAR', save_calendar: () => ({ path: 'Downloads/lunchroom-Soup.ics', opened: true }),
     calendar_address: ({ token }) => ({ address: `https://lunch.example.org/calendar/${token ?? window.nextToken ?? 'mX2kqT9vR4sW7yB1nC5dF8gH3jL6pZ0a'}.ics`, token: token ?? window.nextToken ?? 'mX2kqT9vR4sW7yB1nC5dF8gH3jL6pZ0a' }),
     set_microphone({ on }) { mock.media({ microphone: on }); }, set_camera({ on }) { mock.media({ camera: on }); },
@@ -59,7 +60,7 @@
     join({ room, media }) { mock.push({ ...mock.state, call: { ...mock.state.call, stage: { kind: 'joined' }, room, media, you: 'q-me' } }); },
   };
   window.mock = {
-    state: null, calls, commands,
+    state: null, calls, commands, photos: {},
     push(state) { mock.state = state; send(state); },
     media(change) { const { call } = mock.state; mock.push({ ...mock.state, call: { ...call, media: { ...call.media, ...change } } }); },
     refuse: {},

@@ -12,7 +12,7 @@ export const base = () => ({
     { id: 'mic', name: 'Built-in Microphone', kind: 'microphone', default: true, synthetic: false }, { id: 'tone', name: 'Tone', kind: 'microphone', default: false, synthetic: true },
     { id: 'spk', name: 'Built-in Speakers', kind: 'speaker', default: true, synthetic: false }],
   choice: { camera: null, microphone: null, speaker: null }, listening: false, same_room: [], sound_check: { kind: 'idle' }, share: null, sharing: [], problems: [],
-  settings: { name: '김민지', language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false, relay_only: false,
+  settings: { name: '김민지', avatar: { color: null, glyph: null, photo: null }, language: null, theme: 'system', servers: [{ url: 'wss://lunch.example.org', fingerprint: null, name: 'lunch.example.org' }], server: 0, noise: 'normal', music: false, relay_only: false,
     camera_on: true, microphone_on: true, devices: { camera: null, microphone: null, speaker: null }, mirror_own: true, show_own: true, text_percent: 100, notifications: true, quiet_until_ms: null, data_saver: false, close_to_tray: false, autostart: false, mute_keys: null, talk_keys: null, volumes: {}, known: [] },
   you: { key: 'me' }, link: null, hosting: null, board: null, reminders: [], frames: null, abilities: { tray: true, autostart: true, global_keys: true }, version: '0.1.0',
 });

@@ -421,6 +421,83 @@ test('the volume of a person is kept by their key', async () => {
   await page.close();
 });
 
+test('a photo, an emoji and a colour are chosen in the settings, and the photo has no metadata', async () => {
+  const { state, press: path } = scenes.settings;
+  const { page } = await harness.page({ state, language: 'en' });
+  await press(page, path);
+  await page.waitForSelector('lr-avatar-editor');
+  await page.focus('lr-avatar-editor .swatch input');
+  await page.keyboard.press('ArrowRight');
+  await until(page, () => window.mock.state.settings.avatar.color === 1);
+  await press(page, ['#avatar-glyph', '.emoji-panel:popover-open .emoji']);
+  await until(page, () => window.mock.state.settings.avatar.glyph);
+  const glyph = await page.evaluate(() => window.mock.state.settings.avatar.glyph);
+  assert.equal(await page.$eval('lr-avatar-editor .avatar', one => one.textContent), glyph);
+  assert.ok(await page.$eval('lr-avatar-editor .avatar', one => one.classList.contains('hue-1')));
+  // A large JPEG with a comment in place of Exif.
+  const comment = Buffer.from('taken at 37.5665 N'), length = Buffer.from([0, comment.length + 2]);
+  const jpeg = Buffer.from((await page.evaluate(() => {
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [900, 600];
+    const context = canvas.getContext('2d');
+    for (const [at, colour] of ['#c00', '#0c0', '#00c'].entries()) { context.fillStyle = colour; context.fillRect(at * 300, 0, 300, 600); }
+    return canvas.toDataURL('image/jpeg').split(',')[1];
+  })), 'base64');
+  const file = Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xfe]), length, comment, jpeg.subarray(2)]);
+  const input = await page.$('#avatar-file');
+  const choose = content => input.evaluate((field, bytes, name) => {
+    const list = new DataTransfer();
+    list.items.add(new File([Uint8Array.from(bytes)], name));
+    field.files = list.files;
+    field.dispatchEvent(new Event('change'));
+  }, [...content], 'me.jpg');
+  await choose(file);
+  await until(page, () => window.mock.state.settings.avatar.photo);
+  const photo = Buffer.from(await page.evaluate(() => window.mock.state.settings.avatar.photo), 'base64url');
+  assert.ok(photo.length < 44 * 1024 && !photo.includes(comment), `${photo.length} bytes`);
+  await page.waitForSelector('lr-avatar-editor .avatar img');
+  const middle = await page.$eval('lr-avatar-editor .avatar img', async image => {
+    await image.decode();
+    const canvas = document.createElement('canvas');
+    [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+    canvas.getContext('2d').drawImage(image, 0, 0);
+    return [canvas.width, canvas.height, ...canvas.getContext('2d').getImageData(128, 128, 1, 1).data];
+  });
+  assert.deepEqual(middle.slice(0, 2), [256, 256]);
+  assert.ok(middle[3] > 150 && middle[2] < 80 && middle[4] < 80, `the middle of the picture: ${middle}`);
+  await choose(Buffer.from('%PDF-1.7'));
+  await until(page, () => document.body.textContent.includes('can\u2019t be opened as a picture'));
+  await press(page, ['#avatar-remove']);
+  await until(page, () => window.mock.state.settings.avatar.photo === null);
+  assert.equal(await page.$eval('lr-avatar-editor .avatar', one => one.textContent), glyph, 'the emoji is still there');
+  await page.close();
+});
+
+test('others are shown by their photo, emoji and colour on the board and in a call, each photo fetched once', async () => {
+  const photo = 'mX2kqT9vR4sW7yB1nC5dFg', { state } = scenes.board;
+  const people = state.board.people.map((one, n) => n === 1 ? { ...one, avatar: { photo } } : n === 2 ? { ...one, avatar: { color: 5, glyph: '🍜' } } : one);
+  const [, first] = people;
+  const tables = state.board.tables.map((table, n) => n === 0 ? { ...table, taken: [{ id: first.id, name: first.name, avatar: { photo } }, ...table.taken.slice(1)] } : table);
+  const { page } = await harness.page({ state, language: 'en' });
+  await page.evaluate((photo, board) => {
+    const jpeg = document.createElement('canvas').toDataURL('image/jpeg').split(',')[1];
+    window.mock.photos[photo] = jpeg.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+    window.mock.push({ ...window.mock.state, board });
+  }, photo, { ...state.board, people, tables });
+  await page.waitForSelector('lr-free-people .avatar img');
+  await page.waitForSelector('.round-table image.photo');
+  assert.ok(await page.$$eval('lr-free-people .avatar', all => all.some(one => one.textContent === '🍜' && one.classList.contains('hue-5'))));
+  assert.deepEqual(await calls(page, 'photo'), [{ id: photo }]);
+  const call = scenes['call-2'].state;
+  await page.evaluate((call, photo) => {
+    const participants = call.call.participants.map(one => ({ ...one, media: { ...one.media, camera: false }, avatar: { photo } }));
+    window.mock.push({ ...call, call: { ...call.call, participants } });
+  }, call, photo);
+  await page.waitForSelector('lr-tile:not(.own) .avatar img');
+  assert.equal((await calls(page, 'photo')).length, 1);
+  await page.close();
+});
+
 test('a larger display size is sent immediately, and a smaller one after a delay', async () => {
   const { page } = await harness.page({ state: base(), language: 'en' });
   const said = await page.evaluate(async () => {

@@ -10,7 +10,7 @@ export const here = path.dirname(fileURLToPath(import.meta.url));
 export const ui = path.resolve(here, '../../../ui');
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css' };
-const policy = port => `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src ws://127.0.0.1:* http://127.0.0.1:${port}; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const policy = port => `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src ws://127.0.0.1:* http://127.0.0.1:${port}; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** Longest wait for a page. The machine may be busy with other tests. */
 const PATIENCE_MS = 120_000;

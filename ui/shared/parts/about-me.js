@@ -1,6 +1,7 @@
 // What the server has stored about the person who asks: a list to read, a file to keep, and erasing all of it.
 
-import { backend } from '../backend.js';
+import { avatar, ownLook } from '../avatar.js';
+import { backend, state } from '../backend.js';
 import { h } from '../dom.js';
 import { problem, t } from '../strings.js';
 import { clock, dayOf, differsFromLocal, longDay, zoneName, zoneOr } from '../times.js';
@@ -41,6 +42,8 @@ export function openAboutMe() {
   const erase = async () => {
     if (!await ask({ title: t.about.eraseSure, words: t.about.eraseWords, yes: t.about.eraseYes, danger: true })) return;
     if (!await run('forget_me', () => t.about.erased)) return;
+    // Otherwise this device would send it to the server once more.
+    if (hasAvatar(ownLook(state().settings))) await backend.call('set_avatar', { avatar: { color: null, glyph: null, photo: null } }).catch(() => {});
     await show();
     if (dialog.open) lead.focus(); // the button that had the focus is gone
   };
@@ -57,7 +60,10 @@ function wordsOf(error) {
 }
 
 /** Whether the server has stored nothing: it knows the key and the name while the person is connected. @param {AboutMe} about */
-const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by, calendar, account }) => !tables.length && !invites.length && !met.length && !waiting && !named_by && !calendar && !account;
+const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by, calendar, account, avatar }) => !tables.length && !invites.length && !met.length && !waiting && !named_by && !calendar && !account && !hasAvatar(avatar);
+
+/** @param {import('../avatar.js').Look} [look] */
+const hasAvatar = look => Boolean(look && (look.photo || look.glyph || (look.color ?? null) !== null));
 
 /** @param {AboutMe} about @returns {Node[]} */
 function sections(about) {
@@ -75,9 +81,10 @@ function sections(about) {
 }
 
 /** @param {AboutMe} about */
-function person({ names, key, member, presence, sessions, calendar }) {
+function person({ names, key, member, presence, sessions, calendar, avatar: look }) {
   const rows = [[t.about.name, names.join(', ')], [t.about.key, key], [t.about.role, member ? t.about.member : t.about.guest], [t.about.now, `${t.presences[presence]} · ${t.about.connections(sessions)}`], ...(calendar ? [[t.about.calendar, t.about.hasCalendar]] : [])];
-  return h('dl', {}, ...rows.flatMap(([name, value]) => [h('dt', { text: name }), h('dd', { dir: 'auto', text: value })]));
+  const seen = hasAvatar(look) ? [h('dt', { text: t.about.avatar }), h('dd', {}, avatar(names[0] ?? '', key, look))] : [];
+  return h('dl', {}, ...rows.flatMap(([name, value]) => [h('dt', { text: name }), h('dd', { dir: 'auto', text: value })]), ...seen);
 }
 
 /** @param {AboutAccount} account */

@@ -3,7 +3,7 @@
 import { state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { avatar } from '../avatar.js';
+import { avatar, showAvatar } from '../avatar.js';
 import { finder } from '../search.js';
 import { t, language } from '../strings.js';
 import { View } from '../view.js';
@@ -60,7 +60,7 @@ export class FreePeople extends View {
     text(this.heading, board.member ? t.whoIsFree : t.freeCount(board.free_count));
     const others = board.people.filter(person => person.id !== (you.person ?? you.key));
     shown(this.find, others.length >= SEARCH_FROM);
-    const key = others.map(person => `${person.id}${person.presence}${person.name}`).join();
+    const key = others.map(person => `${person.id}${person.presence}${person.name}${JSON.stringify(person.avatar ?? '')}`).join();
     if (key !== this.#key) {
       this.#key = key;
       const isWanted = finder(this.#wanted);
@@ -109,6 +109,7 @@ export class FreePeople extends View {
     button.dataset.presence = person.presence;
     const chosen = this.chosen.has(person.id);
     attribute(button, 'aria-pressed', String(chosen));
+    showAvatar(/** @type {HTMLElement} */ (button.children[0]), person.name, person.id, person.avatar);
     text(button.children[1], person.name);
     text(button.children[2], chosen ? t.eatWith : t.presences[person.presence]);
     attribute(button, 'title', t.eatWithTitle(person.name));

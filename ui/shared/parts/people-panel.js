@@ -6,7 +6,7 @@ import { raisedHands } from '../hands.js';
 import { draw, icon } from '../icons.js';
 import { standing } from '../known.js';
 import { ownMedia } from '../own-media.js';
-import { avatar } from '../avatar.js';
+import { avatar, ownLook, showAvatar } from '../avatar.js';
 import { t } from '../strings.js';
 import { View } from '../view.js';
 import { announce, attempt } from './notices.js';
@@ -18,7 +18,7 @@ import { copyRoomLink } from './table-links.js';
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').Knocker} Knocker */
 /** @typedef {import('../known.js').Standing} Standing */
-/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').MediaState, own: boolean, words: string, standing: Standing, hand: number }} Row `hand`: its place among the raised hands; 0: it is down */
+/** @typedef {{ id: string, key: string, name: string, media: import('../model.d.ts').MediaState, own: boolean, words: string, standing: Standing, hand: number, look?: import('../avatar.js').Look }} Row `hand`: its place among the raised hands; 0: it is down */
 
 export class PeoplePanel extends View {
   build() {
@@ -47,9 +47,9 @@ export class PeoplePanel extends View {
     text(/** @type {Node} */ (this.lock.lastChild), call.locked ? t.unlock : t.lock);
     /** @type {Row[]} */
     const rows = [
-      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', hand: handOf('own'), words: call.host === call.you && call.you ? t.host : '' },
+      { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', hand: handOf('own'), words: call.host === call.you && call.you ? t.host : '', look: ownLook(settings) },
       ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false, standing: standingOf(state, one), hand: handOf(one.id),
-        words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'interrupted' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '' })),
+        words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'interrupted' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '', look: one.avatar })),
     ];
     // Raised hands first, in their order.
     rows.sort((one, other) => (one.hand || Infinity) - (other.hand || Infinity) || 0);
@@ -106,7 +106,8 @@ function compare(id) {
 
 /** @param {HTMLElement} item @param {Row} row */
 function fillRow(item, row) {
-  const [, name, mark, words, hand, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
+  const [face, name, mark, words, hand, states, more] = /** @type {HTMLElement[]} */ ([...item.children]);
+  showAvatar(face, row.name, row.key || row.id, row.look);
   text(name, row.own ? t.youNamed(row.name) : row.name);
   const known = standingWords(row.standing), [sign, said] = /** @type {[SVGElement, HTMLElement]} */ (/** @type {unknown} */ ([...mark.children]));
   shown(mark, known !== '');

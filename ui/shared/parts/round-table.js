@@ -2,9 +2,9 @@
 // clickable. A button next to the drawing does the same for keyboards and screen readers.
 
 import { s } from '../dom.js';
-import { hue, initials } from '../avatar.js';
+import { colorOf, photoOf, signOf } from '../avatar.js';
 
-/** @typedef {{ id: string, name: string }} Seated */
+/** @typedef {{ id: string, name: string, avatar?: import('../avatar.js').Look }} Seated */
 
 /**
  * @param {{ seats: number, taken: Seated[], takenCount: number, mine?: string | null, take?: () => void, middle?: string }} table
@@ -28,7 +28,13 @@ export function roundTable({ seats, taken, takenCount, mine = null, take, middle
 
 /** @param {Seated | undefined} person @param {{ cx: string, cy: string, r: number }} at @param {boolean} mine */
 function sitting(person, at, mine) {
-  const seat = s('circle', { class: `seat taken${mine ? ' mine' : ''}${person?.name ? ` hue-${hue(person.id)}` : ''}`, ...at });
+  const color = person?.name ? ` hue-${colorOf(person.id, person.avatar)}` : '';
+  const seat = s('circle', { class: `seat taken${mine ? ' mine' : ''}${color}`, ...at });
   if (!person?.name) return [seat];
-  return [seat, s('text', { class: `initials hue-${hue(person.id)}`, x: at.cx, y: at.cy, text: initials(person.name) })];
+  const sign = s('text', { class: `initials${color}`, x: at.cx, y: at.cy, text: signOf(person.name, person.avatar) });
+  photoOf(person.avatar)?.then(href => sign.replaceWith(face(href, at)), () => {}); // the sign stays
+  return [seat, sign];
 }
+
+/** The photo of somebody, within the border of the seat. @param {string} href @param {{ cx: string, cy: string, r: number }} at */
+const face = (href, { cx, cy, r }) => s('image', { class: 'photo', href, x: Number(cx) - r + 1, y: Number(cy) - r + 1, width: 2 * r - 2, height: 2 * r - 2 });

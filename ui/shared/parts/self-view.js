@@ -4,7 +4,7 @@ import { backend, state } from '../backend.js';
 import { attribute, h, shown, text } from '../dom.js';
 import { draw, icon } from '../icons.js';
 import { isMissing, workingMedia } from '../own-media.js';
-import { avatar } from '../avatar.js';
+import { avatar, ownLook, showAvatar } from '../avatar.js';
 import { deviceProblem, t } from '../strings.js';
 import { View } from '../view.js';
 import { PictureView } from './picture.js';
@@ -64,8 +64,9 @@ export class SelfView extends View {
     const name = this.name || settings.name;
     if (this.face.dataset.name !== `${name} ${you.key}`) {
       this.face.dataset.name = `${name} ${you.key}`;
-      this.face.replaceChildren(name ? avatar(name, you.key || name) : roundTable({ seats: 4, taken: [], takenCount: 1 }));
+      this.face.replaceChildren(name ? avatar(name, you.key || name, ownLook(settings)) : roundTable({ seats: 4, taken: [], takenCount: 1 }));
     }
+    if (name) showAvatar(/** @type {HTMLElement} */ (this.face.firstChild), name, you.key || name, ownLook(settings));
     text(this.words, failure ? deviceProblem(failure, now) : without ? t.noDevice.camera : this.media.camera ? '' : t.cameraIsOff);
     toggle(this.microphone, on.microphone, 'microphone', t.microphone, t.onOff);
     toggle(this.camera, on.camera, 'camera', t.camera, t.onOff);

@@ -10,6 +10,7 @@ import { isMine } from '../tables.js';
 import { View } from '../view.js';
 import { openAboutMe } from './about-me.js';
 import { signInWithAccount } from './account.js';
+import { AvatarEditor } from './avatar-editor.js';
 import { openMyDevices } from './my-devices.js';
 import { announce, attempt } from './notices.js';
 import { checkConnection } from './connection-check.js';
@@ -41,7 +42,7 @@ export class SettingsPanel extends View {
     this.#follow = [];
     const inCall = ['joined', 'reconnecting'].includes(state().call.stage.kind);
     this.append(
-      this.#section(t.general, this.#name(), this.#choice('language', t.language, [['', t.asTheSystem], ['ko', '한국어'], ['en', 'English']], value => save({ language: value === 'ko' || value === 'en' ? value : null }), s => s.language ?? ''),
+      this.#section(t.general, this.#name(), ...(backend.shell === 'guest' ? [] : [new AvatarEditor()]), this.#choice('language', t.language, [['', t.asTheSystem], ['ko', '한국어'], ['en', 'English']], value => save({ language: value === 'ko' || value === 'en' ? value : null }), s => s.language ?? ''),
         this.#choice('theme', t.theme, [['system', t.asTheSystem], ['light', t.light], ['dark', t.dark]], value => save({ theme: /** @type {Settings['theme']} */ (value) }), s => s.theme),
         this.#choice('text', t.textSize, [100, 125, 150, 200].map(n => [String(n), `${n}%`]), value => save({ text_percent: Number(value) }), s => String(s.text_percent ?? 100)),
         this.#switch('notifications', t.notifications, '', on => save({ notifications: on }), s => s.notifications), this.#quiet(),

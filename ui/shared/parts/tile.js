@@ -2,7 +2,7 @@
 
 import { attribute, h, s, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
-import { avatar } from '../avatar.js';
+import { avatar, showAvatar } from '../avatar.js';
 import { reactionArt } from '../reaction-art.js';
 import { isReaction } from '../reactions.js';
 import { t } from '../strings.js';
@@ -10,7 +10,7 @@ import { PictureView } from './picture.js';
 
 /** @typedef {import('./quality.js').Quality} Quality */
 /** @typedef {import('../backend.js').Picture} Picture */
-/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, reaction: import('../model.d.ts').ShownReaction | null, pinned: boolean | null, spotlit: boolean, quality: Quality | null }} Person `hand`: its place among the raised hands; 0: it is down. `pinned`: null if it cannot be pinned */
+/** @typedef {{ id: string, key: string, name: string, own: boolean, camera: boolean, microphone: boolean, trouble: string, hand: number, reaction: import('../model.d.ts').ShownReaction | null, pinned: boolean | null, spotlit: boolean, quality: Quality | null, look?: import('../avatar.js').Look }} Person `hand`: its place among the raised hands; 0: it is down. `pinned`: null if it cannot be pinned */
 
 const BARS = 4;
 
@@ -20,7 +20,8 @@ export class Tile extends HTMLElement {
     super();
     this.pin = h('button', { type: 'button', class: 'icon-only pin', hidden: true, onclick: pin }, icon('pin'));
     this.picture = h('div', { class: 'picture' });
-    this.face = h('div', { class: 'face' });
+    this.avatar = avatar('', '');
+    this.face = h('div', { class: 'face' }, this.avatar);
     this.name = h('span', { class: 'name', dir: 'auto' });
     this.muted = h('span', { class: 'muted', role: 'img' }, icon('microphoneOff'));
     this.hand = h('span', { class: 'hand', 'aria-hidden': 'true', hidden: true }, icon('hand'), h('span'));
@@ -43,10 +44,7 @@ export class Tile extends HTMLElement {
     if (hasPicture !== (this.picture.firstChild !== null)) {
       this.picture.replaceChildren(...(hasPicture ? [new PictureView(person.own ? { kind: 'own' } : { kind: 'camera', id: person.id })] : []));
     }
-    if (this.face.dataset.name !== person.name) {
-      this.face.dataset.name = person.name;
-      this.face.replaceChildren(avatar(person.name, person.key || person.id));
-    }
+    showAvatar(this.avatar, person.name, person.key || person.id, person.look);
     text(this.name, person.own ? t.youShort : person.name);
     attribute(this.name, 'title', person.name);
     shown(this.muted, !person.microphone);

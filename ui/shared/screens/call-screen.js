@@ -4,6 +4,7 @@ import { backend, state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { HandNews, raisedHands } from '../hands.js';
 import { draw, icon } from '../icons.js';
+import { ownLook } from '../avatar.js';
 import { isMissing, ownMedia } from '../own-media.js';
 import { announce, attempt } from '../parts/notices.js';
 import { Chat, othersLines } from '../parts/chat.js';
@@ -284,11 +285,11 @@ export class CallScreen extends View {
     const pinned = (/** @type {{ id: string, key: string }} */ one) => canPin ? this.#pinned === pinKey(one) : null;
     const others = call.participants.map(one => {
       const rated = quality(one, this.#stats, this.#previousStats);
-      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]) || (this.#stoppedPictures.has(one.id) ? t.pictureStopped : ''), hand: hands.indexOf(one.id) + 1, reaction: one.reaction, pinned: pinned(one), spotlit: call.spotlight === one.id && canPin, quality: rated };
+      return { id: one.id, key: one.key, name: one.name, own: false, camera: one.media.camera, microphone: one.media.microphone, trouble: linkTrouble(one, interrupted_since_ms[one.id]) || (this.#stoppedPictures.has(one.id) ? t.pictureStopped : ''), hand: hands.indexOf(one.id) + 1, reaction: one.reaction, pinned: pinned(one), spotlit: call.spotlight === one.id && canPin, quality: rated, look: one.avatar };
     });
     // Alone, the own tile is all that there is.
     if (!settings.show_own && others.length) return others;
-    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, reaction: call.reaction, pinned: pinned({ id: 'own', key: '' }), spotlit: false, quality: null }];
+    return [...others, { id: 'own', key: you.key, name: settings.name, own: true, ...ownMedia(state), trouble: '', hand: hands.indexOf('own') + 1, reaction: call.reaction, pinned: pinned({ id: 'own', key: '' }), spotlit: false, quality: null, look: ownLook(settings) }];
   }
 
   /** @param {AppState} state */

@@ -6,7 +6,7 @@ import { attempt } from '../parts/notices.js';
 import { PictureView } from '../parts/picture.js';
 import { tableOf } from '../parts/table-links.js';
 import { ownMedia } from '../own-media.js';
-import { avatar } from '../avatar.js';
+import { avatar, ownLook } from '../avatar.js';
 import { t } from '../strings.js';
 import { roomTitle } from '../tables.js';
 import { View } from '../view.js';
@@ -18,7 +18,7 @@ export class KnockingScreen extends View {
     const { settings, call, you } = state();
     this.status = h('p', { class: 'lead', role: 'status' });
     this.append(h('div', { class: 'center' },
-      h('div', { class: 'doorway' }, ownMedia(state()).camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, you.key || settings.name)),
+      h('div', { class: 'doorway' }, ownMedia(state()).camera ? new PictureView({ kind: 'own' }) : avatar(settings.name, you.key || settings.name, ownLook(settings))),
       h('h1', { text: t.knocking }), this.status,
       h('p', { class: 'quiet', text: t.hostSees(settings.name) }),
       h('button', { type: 'button', text: t.cancel, onclick: () => attempt(backend.call('leave')) })));
