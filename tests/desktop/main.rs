@@ -1,5 +1,6 @@
 //! The app's window on a separate display. The tests read the pixels of the screen.
 
+mod avatar;
 mod habits;
 mod ports;
 mod trouble;

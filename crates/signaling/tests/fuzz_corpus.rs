@@ -146,4 +146,5 @@ fn stored_texts_pass() {
     corpus::replay("statement", entry::statement);
     corpus::replay("client_message", entry::client_message);
     corpus::replay("server_message", entry::server_message);
+    corpus::replay("photo", entry::photo);
 }

@@ -29,6 +29,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("jpeg", codecs::jpeg),
     ("link", signaling::link),
     ("opus", codecs::opus),
+    ("photo", signaling::photo),
     ("pixels", codecs::pixels),
     ("portal", doctor::fuzz::portal),
     ("proxy_answer", outbound::fuzz::proxy_answer),

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use signaling::avatar::{MAX_PHOTO_BYTES, without_metadata};
 use signaling::host::is_private;
 use signaling::ice_url::{IceScheme, IceUrl};
 use signaling::identity::DeviceKey;
@@ -27,6 +28,13 @@ pub(crate) fn link(data: &[u8]) {
     assert!(link.server.username().is_empty() && link.server.path() == "/" && link.server.query().is_none());
     assert_eq!(Link::parse(&link.to_string()).as_ref(), Ok(&link));
     assert_eq!(Link::parse(&link.to_web()), Ok(link));
+}
+
+/// The photo of a person. What is left of it has no metadata, and is left as it is.
+pub(crate) fn photo(data: &[u8]) {
+    let Ok(clean) = without_metadata(data) else { return };
+    assert!(clean.len() <= data.len().min(MAX_PHOTO_BYTES));
+    assert_eq!(without_metadata(&clean).as_ref(), Ok(&clean));
 }
 
 /// The address of a STUN or TURN server.
