@@ -55,6 +55,11 @@ pub trait VideoEncoder: Send {
     /// Sets the target bitrate in bit/s and the maximum frame rate. Takes effect at the next frame, without a keyframe.
     fn set_rate(&mut self, bitrate: u64, fps: u32);
 
+    /// Whether every other frame is in a second temporal layer: no later frame refers to it, so a receiver can do without
+    /// it. Takes effect at the next frame, without a keyframe. Each frame then costs more bits. Returns false if the encoder
+    /// has no such layer.
+    fn set_temporal_layers(&mut self, two: bool) -> bool;
+
     /// The current configuration.
     fn config(&self) -> &EncoderConfig;
 }

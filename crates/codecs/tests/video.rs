@@ -312,6 +312,44 @@ fn screen_content_and_threads_are_supported() {
 }
 
 #[test]
+fn the_base_layer_is_decoded_without_the_upper_one() {
+    let clip = Clip::new(320, 180);
+    let mut encoder = encoder(VideoCodec::Vp8, 320, 180, 400_000);
+    let decoder = || video_decoder(VideoCodec::Vp8, FramePool::new()).expect("a decoder");
+    let (mut whole, mut base) = (decoder(), decoder());
+    let (mut frames, mut bytes) = ([0u32; 2], [0; 2]);
+    for n in 0..240 {
+        // Switched on, off, and on, without keyframes.
+        let layered = (30..90).contains(&n) || n >= 120;
+        assert!(encoder.set_temporal_layers(layered));
+        let frame = clip.frame(n);
+        let Some(encoded) = encoder.encode(&frame, n == 200).expect("encoded") else { continue };
+        assert_eq!(encoded.keyframe, n == 0 || n == 200);
+        let decoded = whole.decode(&encoded).expect("decoded").expect("shown");
+        assert!(psnr_y(&decoded, &frame, 0) > 28.0, "frame {n}");
+        if encoded.temporal == 0 {
+            let without = base.decode(&encoded).expect("decoded").expect("shown");
+            assert!(without.data() == decoded.data(), "frame {n} refers to the upper layer");
+        }
+        assert!(encoded.temporal == 0 || layered);
+        if n > 120 {
+            frames[usize::from(encoded.temporal)] += 1;
+            bytes[usize::from(encoded.temporal)] += encoded.data.len();
+        }
+    }
+    let share = bytes[0] as f64 / (bytes[0] + bytes[1]) as f64;
+    assert!(frames[0].abs_diff(frames[1]) <= 4, "{frames:?}");
+    assert!((0.5..0.6).contains(&share), "the base layer has {share:.2} of the bits");
+}
+
+#[test]
+fn vp9_and_h264_have_no_upper_layer() {
+    for codec in [VideoCodec::Vp9, VideoCodec::H264] {
+        assert!(!encoder(codec, 320, 180, 400_000).set_temporal_layers(true), "{codec:?}");
+    }
+}
+
+#[test]
 fn decoding_starts_at_a_keyframe() {
     for codec in VideoCodec::ALL {
         let clip = Clip::new(160, 96);

@@ -1,5 +1,6 @@
 //! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
+mod shared_rate;
 mod subscriber;
 
 use crate::access::{Sending, SharedAccess};
@@ -13,6 +14,7 @@ use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::{FramePool, Rotation, VideoFrame};
 use media::slot::{FrameSlot, Wait};
 use peer::MediaOut;
+use shared_rate::{SharedRate, shared_rate};
 use signaling::message::{ParticipantId, Resolution};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -191,6 +193,8 @@ struct Encoding {
     key: EncodingKey,
     encoder: Option<Box<dyn VideoEncoder>>,
     bitrate: u64,
+    /// Whether it has two temporal layers.
+    layered: bool,
     /// Whether it has a new subscriber.
     keyframe: bool,
     /// Whether a subscriber requested a keyframe.
@@ -264,6 +268,8 @@ impl Worker {
                     steady_target: RecentPeak::default(),
                     codec: CodecChoice::default(),
                     slowness: Slowness::default(),
+                    bitrate: 0,
+                    base_only: false,
                     encoding,
                 });
             }
@@ -393,27 +399,40 @@ impl Worker {
         let access = &self.access;
         let wish = |s: &mut Subscriber| s.wish(frame.time, view, access.refuses(&s.id));
         let wishes: Vec<_> = self.subscribers.iter_mut().map(wish).collect();
-        let mut bitrates: Vec<(EncodingKey, u64)> = vec![];
+        let mut bitrates: Vec<(EncodingKey, Vec<u64>)> = vec![];
         for (subscriber, wish) in self.subscribers.iter_mut().zip(&wishes) {
             let wish = wish.map(|wish| subscriber.yield_to_faster(frame.time, view, wish, &wishes));
             let before = std::mem::replace(&mut subscriber.encoding, wish.map(|(key, _)| key));
             let Some((key, bitrate)) = wish else { continue };
+            subscriber.bitrate = bitrate;
             match bitrates.iter_mut().find(|(k, _)| *k == key) {
-                Some((_, shared)) => *shared = (*shared).min(bitrate),
-                None => bitrates.push((key, bitrate)),
+                Some((_, shared)) => shared.push(bitrate),
+                None => bitrates.push((key, vec![bitrate])),
             }
             if before != Some(key) {
+                subscriber.base_only = false;
                 self.encodings.iter_mut().filter(|e| e.key == key).for_each(|e| e.keyframe = true);
             }
         }
         self.encodings.retain(|e| bitrates.iter().any(|(k, _)| *k == e.key));
-        for (key, bitrate) in &bitrates {
-            match self.encodings.iter_mut().find(|e| e.key == *key) {
-                Some(encoding) => encoding.set_bitrate(*bitrate, view.fps),
-                None => self.encodings.push(Encoding::new(*key, *bitrate)),
-            }
+        let highest = bitrates.iter().map(|(key, bitrates)| self.share(*key, bitrates, view.fps)).max();
+        self.counters.target.store(highest.unwrap_or(0), Relaxed);
+    }
+
+    /// Sets what an encoding is like for subscribers with these bitrates, or starts it. Returns its bitrate.
+    fn share(&mut self, key: EncodingKey, bitrates: &[u64], fps: u32) -> u64 {
+        let Some(encoding) = self.encodings.iter_mut().find(|e| e.key == key) else {
+            let SharedRate { bitrate, .. } = shared_rate(bitrates, None);
+            self.encodings.push(Encoding::new(key, bitrate));
+            return bitrate;
+        };
+        let shared = shared_rate(bitrates, (key.codec == VideoCodec::Vp8).then_some(encoding.layered));
+        encoding.set_layered(shared.layered);
+        encoding.set_bitrate(shared.bitrate, fps);
+        for subscriber in self.subscribers.iter_mut().filter(|s| s.encoding == Some(key)) {
+            subscriber.base_only = shared.layered && subscriber.bitrate < shared.bitrate;
         }
-        self.counters.target.store(bitrates.iter().map(|(_, b)| *b).max().unwrap_or(0), Relaxed);
+        shared.bitrate
     }
 
     fn encode(&mut self, n: usize, frame: &VideoFrame) {
@@ -445,13 +464,13 @@ impl Worker {
                 self.counters.encoded.fetch_add(1, Relaxed);
                 self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
                 self.counters.size.store(u64::from(width) << 32 | u64::from(height), Relaxed);
-                subscribers.iter().for_each(|s| s.media.video(&encoded));
+                subscribers.iter().filter(|s| s.receives(encoded.temporal)).for_each(|s| s.media.video(&encoded));
                 encoding.prepared = subscribers.is_empty().then_some(encoded);
             }
             Ok(None) => encoding.keyframe |= keyframe,
             Err(error) => {
                 tracing::warn!("{} at {width}x{height} could not be encoded: {error}", encoding.key.codec.mime());
-                (encoding.encoder, encoding.keyframe) = (None, true);
+                (encoding.encoder, encoding.keyframe, encoding.layered) = (None, true, false);
             }
         }
     }
@@ -463,6 +482,7 @@ impl Encoding {
             key,
             encoder: None,
             bitrate: bitrate.min(FIRST_BITRATE),
+            layered: false,
             keyframe: true,
             asked: false,
             last_keyframe: None,
@@ -499,6 +519,14 @@ impl Encoding {
             if let Some(encoder) = &mut self.encoder {
                 encoder.set_rate(bitrate, fps);
             }
+        }
+    }
+
+    fn set_layered(&mut self, layered: bool) {
+        if self.layered != layered
+            && let Some(encoder) = &mut self.encoder
+        {
+            self.layered = encoder.set_temporal_layers(layered) && layered;
         }
     }
 

@@ -192,6 +192,11 @@ impl VideoEncoder for Encoder {
         self.cadence.set_fps(fps);
     }
 
+    /// openh264 has them, but they cost 1.0 to 1.9 dB (docs/benchmarks.md), more than they gain.
+    fn set_temporal_layers(&mut self, _: bool) -> bool {
+        false
+    }
+
     fn config(&self) -> &EncoderConfig {
         &self.config
     }

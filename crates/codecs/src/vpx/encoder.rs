@@ -24,6 +24,10 @@ pub(crate) struct Encoder {
     keyframe_owed: bool,
     /// Number of frames that are not dropped to hold the bitrate, after it was raised.
     undropped: u32,
+    /// Whether there are two temporal layers.
+    layered: bool,
+    /// Whether the next frame may be in the upper layer, because the last one was not.
+    is_upper_due: bool,
     pool: FramePool,
 }
 
@@ -51,6 +55,8 @@ impl Encoder {
             color: Color::default(),
             keyframe_owed: true,
             undropped: 0,
+            layered: false,
+            is_upper_due: false,
             pool: FramePool::new(),
         };
         match encoder.config.codec {
@@ -114,7 +120,8 @@ impl Encoder {
 
     /// Reopens libvpx after an error; the next frame is a keyframe. If reopening fails, the next error tries again.
     fn renew(&mut self) {
-        if let Ok(new) = Self::try_open(self.config.clone()) {
+        if let Ok(mut new) = Self::try_open(self.config.clone()) {
+            new.set_temporal_layers(self.layered);
             *self = new;
         }
     }
@@ -136,7 +143,8 @@ impl Encoder {
         Ok(frame.clone())
     }
 
-    fn put(&mut self, frame: &VideoFrame, keyframe: bool) -> Result<(), String> {
+    /// Passes a frame to libvpx. With `upper`, no other frame will refer to it.
+    fn put(&mut self, frame: &VideoFrame, keyframe: bool, upper: bool) -> Result<(), String> {
         if self.undropped > 0 {
             self.undropped -= 1;
             if self.undropped == 0 {
@@ -146,7 +154,11 @@ impl Encoder {
         }
         let image = wrap(frame, self.color)?;
         let duration = (self.cadence.next(frame.time).as_nanos() * 9 / 100_000).max(1) as c_ulong;
-        let flags = if keyframe { vpx::VPX_EFLAG_FORCE_KF } else { 0 };
+        let flags = match (keyframe, upper) {
+            (true, _) => vpx::VPX_EFLAG_FORCE_KF,
+            (false, true) => UPPER_LAYER,
+            (false, false) => 0,
+        };
         let (pts, context) = (self.pts, self.context.raw());
         // SAFETY: the image's planes point into `frame`, which lives through the call; libvpx copies them.
         let code = unsafe {
@@ -193,13 +205,17 @@ impl VideoEncoder for Encoder {
             return Err(EncodeError::Size { width, height });
         }
         self.keyframe_owed |= force_keyframe;
-        let put = self.adopt(frame).and_then(|picture| self.put(&picture, self.keyframe_owed));
+        let adopted = self.adopt(frame);
+        let upper = self.layered && self.is_upper_due && !self.keyframe_owed;
+        let put = adopted.and_then(|picture| self.put(&picture, self.keyframe_owed, upper));
         if let Err(error) = put {
             self.renew();
             return Err(EncodeError::Backend(error));
         }
         let Some((data, keyframe)) = self.take() else { return Ok(None) };
         self.keyframe_owed &= !keyframe;
+        let upper = upper && !keyframe;
+        self.is_upper_due = !upper;
         Ok(Some(EncodedFrame {
             codec: self.config.codec,
             data,
@@ -208,7 +224,7 @@ impl VideoEncoder for Encoder {
             width,
             height,
             layer: 0,
-            temporal: 0,
+            temporal: u8::from(upper),
             time: frame.time,
             captured: None,
         }))
@@ -235,6 +251,12 @@ impl VideoEncoder for Encoder {
             let _ = self.context.control(Control::VP8E_SET_GF_CBR_BOOST_PCT, golden_boost(&self.config));
         }
         self.configure();
+    }
+
+    fn set_temporal_layers(&mut self, two: bool) -> bool {
+        // VP9 predicts motion vectors and segments from the previous frame, whatever that refers to.
+        self.layered = two && self.config.codec == VideoCodec::Vp8;
+        self.config.codec == VideoCodec::Vp8
     }
 
     fn config(&self) -> &EncoderConfig {
@@ -285,6 +307,10 @@ fn settings(config: &EncoderConfig, mut raw: vpx::vpx_codec_enc_cfg_t) -> vpx::v
 fn kilobits(bitrate: u32) -> c_uint {
     (bitrate / 1000).max(1)
 }
+
+/// Flags of a frame that changes nothing to which later frames refer: no picture and no probability.
+const UPPER_LAYER: u32 =
+    vpx::VP8_EFLAG_NO_UPD_LAST | vpx::VP8_EFLAG_NO_UPD_GF | vpx::VP8_EFLAG_NO_UPD_ARF | vpx::VP8_EFLAG_NO_UPD_ENTROPY;
 
 /// The largest keyframe, in percent of the mean frame. It takes a tenth of a second to send, and the frames after it look
 /// as good as those after a larger one within a quarter of a second.

@@ -20,6 +20,10 @@ pub(super) struct Subscriber {
     pub(super) steady_target: RecentPeak,
     pub(super) codec: CodecChoice,
     pub(super) slowness: Slowness,
+    /// What the subscriber can receive of its encoding, bit/s.
+    pub(super) bitrate: u64,
+    /// Whether it receives only the base temporal layer: every other frame.
+    pub(super) base_only: bool,
     /// The encoding that the subscriber receives. A switch to another one starts with a keyframe.
     pub(super) encoding: Option<EncodingKey>,
 }
@@ -28,6 +32,11 @@ impl Subscriber {
     /// Whether the picture is displayed.
     pub(super) fn looks(&self) -> bool {
         self.most.is_none_or(|most| !most.is_none())
+    }
+
+    /// Whether a frame of this temporal layer is for the subscriber.
+    pub(super) fn receives(&self, temporal: u8) -> bool {
+        temporal == 0 || !self.base_only
     }
 
     /// What the subscriber is sent.
