@@ -19,6 +19,7 @@ const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 const FILES: &[&str] = &[
     "vectors.test.mjs",
     "data-saver.test.mjs",
+    "avatar-copy.test.mjs",
     "protocol.test.mjs",
     "chat.test.mjs",
     "replacement.test.mjs",
