@@ -1,6 +1,7 @@
 // Avatars, which show people where there is no camera: a photo, a glyph or the initials, on a colour.
 
 import { h } from './dom.js';
+import { canDraw } from './emoji.js';
 import { ownPhoto, photo } from './photos.js';
 
 const letters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
@@ -67,8 +68,8 @@ export function showAvatar(element, name, key, look = {}) {
 /** The number of a person's colour. @param {string} key @param {Look} [look] */
 export const colorOf = (key, look) => look?.color ?? hue(key);
 
-/** The letters or the glyph of a person. @param {string} name @param {Look} [look] */
-export const signOf = (name, look) => look?.glyph || initials(name);
+/** The glyph of a person, if a font here has it, or else the initials. @param {string} name @param {Look} [look] */
+export const signOf = (name, look) => look?.glyph && canDraw(look.glyph) ? look.glyph : initials(name);
 
 /** The address of a person's photo; null if they have none. @param {Look} [look] @returns {Promise<string> | null} */
 export function photoOf(look) {

@@ -14,12 +14,15 @@ const TABLE = {
 /** The groups, in the order in which they are offered. */
 export const EMOJI_GROUPS = /** @type {{ group: EmojiGroup, emoji: string[] }[]} */ (Object.entries(TABLE).map(([group, line]) => ({ group, emoji: line.split(' ') })));
 
+/** Emoji that are remembered. */
+const MAX_DRAWN = 2000;
 /** Emoji that the fonts of this system draw, or not. @type {Map<string, boolean>} */
 const drawn = new Map();
 
 /** Whether a font of this system has an emoji. Without one, all look like the same box. @param {string} emoji */
 export function canDraw(emoji) {
   const known = drawn.get(emoji) ?? pixels(emoji) !== pixels(MISSING);
+  if (drawn.size >= MAX_DRAWN) drawn.clear(); // others choose emoji for their avatars
   drawn.set(emoji, known);
   return known;
 }

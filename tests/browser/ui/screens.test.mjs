@@ -475,7 +475,7 @@ test('a photo, an emoji and a colour are chosen in the settings, and the photo h
 
 test('others are shown by their photo, emoji and colour on the board and in a call, each photo fetched once', async () => {
   const photo = 'mX2kqT9vR4sW7yB1nC5dFg', { state } = scenes.board;
-  const people = state.board.people.map((one, n) => n === 1 ? { ...one, avatar: { photo } } : n === 2 ? { ...one, avatar: { color: 5, glyph: '🍜' } } : one);
+  const people = state.board.people.map((one, n) => n === 1 ? { ...one, avatar: { photo } } : n === 2 ? { ...one, avatar: { color: 5, glyph: '♣' } } : n === 3 ? { ...one, avatar: { color: 6, glyph: '\u{10FFFD}' } } : one);
   const [, first] = people;
   const tables = state.board.tables.map((table, n) => n === 0 ? { ...table, taken: [{ id: first.id, name: first.name, avatar: { photo } }, ...table.taken.slice(1)] } : table);
   const { page } = await harness.page({ state, language: 'en' });
@@ -486,7 +486,8 @@ test('others are shown by their photo, emoji and colour on the board and in a ca
   }, photo, { ...state.board, people, tables });
   await page.waitForSelector('lr-free-people .avatar img');
   await page.waitForSelector('.round-table image.photo');
-  assert.ok(await page.$$eval('lr-free-people .avatar', all => all.some(one => one.textContent === '🍜' && one.classList.contains('hue-5'))));
+  assert.ok(await page.$$eval('lr-free-people .avatar', all => all.some(one => one.textContent === '♣' && one.classList.contains('hue-5'))));
+  assert.ok(await page.$$eval('lr-free-people .avatar.hue-6', all => all.every(one => !one.textContent.includes('\u{10FFFD}'))), 'initials in place of a character that no font has');
   assert.deepEqual(await calls(page, 'photo'), [{ id: photo }]);
   const call = scenes['call-2'].state;
   await page.evaluate((call, photo) => {
