@@ -38,6 +38,9 @@ pub(crate) struct Connection {
     /// When an authenticated datagram came last.
     pub(crate) last_received: Instant,
     pub(crate) is_connected: bool,
+    /// Shares of packets that were lost lately, to the client and from it.
+    pub(crate) loss_down: Option<f32>,
+    pub(crate) loss_up: Option<f32>,
 }
 
 /// A line of the description on which the client sends.

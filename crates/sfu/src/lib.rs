@@ -28,6 +28,7 @@ mod vp8;
 
 pub use connection::OfferRefused;
 pub use crypto::provider as crypto_provider;
+pub use limits::Bounds;
 pub use packet::{Forwarded, Kind, Packet, ParticipantId, Slot, Source};
 pub use rate::Rate;
 pub use receiver::Wanted;

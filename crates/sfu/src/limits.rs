@@ -4,6 +4,22 @@ use std::time::Duration;
 
 use crate::rate::Rate;
 
+/// Bounds that the owner of a server may set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes that one person may send in a second. Datagrams beyond are dropped before they are decrypted.
+    pub published: Rate,
+    /// Most that one room is sent, in bit/s; `None` is no bound. Each person has an equal share of it. What does not fit a
+    /// share is sent in a smaller encoding, or not at all; sound is always sent.
+    pub room_bits: Option<u64>,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds { published: PUBLISHED_BYTES, room_bits: None }
+    }
+}
+
 /// People in one room. Another is refused.
 pub const MAX_PARTICIPANTS: usize = 60;
 /// Rooms with somebody in them. Another is refused.
@@ -16,8 +32,8 @@ pub const MAX_VIDEO_SLOTS: usize = 50;
 /// Voices that one person receives at a time. Whoever spoke longest ago is not audible to them.
 pub const MAX_AUDIO_SLOTS: usize = 8;
 
-/// Bytes that one person may send in a second: three encodings and a screen at their best, and as much again for
-/// retransmissions and probes. Datagrams beyond are dropped before they are decrypted.
+/// Bytes that one person may send in a second, unless the server is configured otherwise: three encodings and a screen at
+/// their best, and as much again for retransmissions and probes. Datagrams beyond are dropped before they are decrypted.
 pub const PUBLISHED_BYTES: Rate = Rate::new(2_500_000, 1_250_000);
 /// Datagrams that one person may send in a second. Those beyond are dropped before they are decrypted.
 pub const PUBLISHED_DATAGRAMS: Rate = Rate::new(4_000, 2_000);

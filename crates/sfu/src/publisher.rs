@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::encoding::{Encoding, RateMeter};
-use crate::limits::{MAX_ENCODINGS, PUBLISHED_BYTES, PUBLISHED_DATAGRAMS};
+use crate::limits::{MAX_ENCODINGS, PUBLISHED_DATAGRAMS};
 use crate::packet::{Kind, ParticipantId};
-use crate::rate::Meter;
+use crate::rate::{Meter, Rate};
 use crate::voice::Voice;
 
 /// Heights in pixels until the publisher has announced others.
@@ -53,10 +53,10 @@ impl Publisher {
         }
     }
 
-    /// Whether a datagram of this size is within the person's limits.
-    pub(crate) fn admits(&mut self, now: Instant, bytes: usize) -> bool {
+    /// Whether a datagram of this size is within the person's limits, one of which is their `most` bytes.
+    pub(crate) fn admits(&mut self, now: Instant, most: Rate, bytes: usize) -> bool {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.datagrams.take(now, PUBLISHED_DATAGRAMS, 1) && self.bytes.take(now, PUBLISHED_BYTES, bytes)
+        self.datagrams.take(now, PUBLISHED_DATAGRAMS, 1) && self.bytes.take(now, most, bytes)
     }
 
     /// The picture of this kind; `None` for sound.

@@ -8,7 +8,7 @@ mod voices;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::limits::{MAX_ENCODINGS, MAX_PARTICIPANTS, MAX_PAYLOAD_BYTES, VIEW_CHANGES};
+use crate::limits::{Bounds, MAX_ENCODINGS, MAX_PARTICIPANTS, MAX_PAYLOAD_BYTES, VIEW_CHANGES};
 use crate::packet::{Forwarded, Kind, Packet, ParticipantId, Slot, Source};
 use crate::publisher::Publisher;
 use crate::receiver::{Receiver, Wanted};
@@ -81,6 +81,7 @@ pub struct Counters {
 /// A room.
 #[derive(Debug, Default)]
 pub struct Room {
+    bounds: Bounds,
     members: BTreeMap<ParticipantId, Member>,
     last_id: u32,
     outputs: VecDeque<Output>,
@@ -101,6 +102,11 @@ impl Room {
     /// An empty room.
     pub fn new() -> Room {
         Room::default()
+    }
+
+    /// An empty room with these bounds.
+    pub fn bounded(bounds: Bounds) -> Room {
+        Room { bounds, ..Room::default() }
     }
 
     /// Lets somebody in.
@@ -193,7 +199,8 @@ impl Room {
 
     /// Whether a datagram from somebody is within their limits. To be asked before it is decrypted.
     pub fn admits(&mut self, now: Instant, id: ParticipantId, bytes: usize) -> bool {
-        let admitted = self.members.get_mut(&id).is_some_and(|member| member.publisher.admits(now, bytes));
+        let most = self.bounds.published;
+        let admitted = self.members.get_mut(&id).is_some_and(|member| member.publisher.admits(now, most, bytes));
         self.counters.refused += u64::from(!admitted);
         admitted
     }
@@ -257,7 +264,9 @@ impl Room {
         let audible = member.receiver.audio.iter().filter_map(|slot| slot.from);
         let sound = audible.filter_map(|from| self.members.get(&from)).map(|from| from.publisher.sound.bits()).sum();
         let publisher = |from: ParticipantId| self.members.get(&from).map(|from| &from.publisher);
-        let selection = select(now, &member.receiver, sound, publisher);
+        let people = self.members.len() as u64;
+        let share = self.bounds.room_bits.map_or(u64::MAX, |bits| bits / people.max(1));
+        let selection = select(now, &member.receiver, share, sound, publisher);
         let Some(member) = self.members.get_mut(&id) else { return };
         for (slot, target) in member.receiver.video.iter_mut().zip(selection.targets) {
             slot.aim(now, target);

@@ -25,10 +25,11 @@ pub(crate) struct Selection {
     pub(crate) desired: u64,
 }
 
-/// Chooses for one receiver. `sound` is the rate of what is audible to them in bit/s; sound comes before pictures.
+/// Chooses for one receiver, who may be sent `share` bit/s at most. `sound` is the rate of what is audible to them in bit/s; sound comes before pictures.
 pub(crate) fn select<'a>(
     now: Instant,
     receiver: &Receiver,
+    share: u64,
     sound: u64,
     publisher: impl Fn(ParticipantId) -> Option<&'a Publisher>,
 ) -> Selection {
@@ -65,14 +66,14 @@ pub(crate) fn select<'a>(
         indices.insert(place, sent.iter().map(|(layer, _)| *layer).collect::<Vec<u8>>());
         encodings.insert(id, sent.into_iter().map(|(_, encoding)| encoding).collect::<Vec<layers::Encoding>>());
     }
-    let path = Path { id: PathId(0), available: receiver.available().saturating_sub(sound) };
+    let path = Path { id: PathId(0), available: receiver.available().min(share).saturating_sub(sound) };
     let allocation = layers::allocate_encodings(&[path], u64::MAX, &wanted, &encodings);
     let target = |place: usize| {
         let (index, temporal) = allocation.sent(PathId(0), SourceId(place as u32))?;
         Some((*indices.get(&place)?.get(usize::from(index))?, temporal))
     };
     let targets = (0..receiver.video.len()).map(target).collect();
-    Selection { targets, desired: desired.saturating_mul(2).max(LEAST_DESIRED) }
+    Selection { targets, desired: desired.saturating_mul(2).max(LEAST_DESIRED).min(share) }
 }
 
 /// An encoding with what it must fit.

@@ -10,7 +10,7 @@ use std::time::Instant;
 use str0m::crypto::dtls::DtlsCert;
 
 use crate::connection::{Answered, Connection, OfferRefused};
-use crate::limits::{CONNECT_TIME, MAX_ROOMS};
+use crate::limits::{Bounds, CONNECT_TIME, MAX_ROOMS};
 use crate::packet::{Kind, ParticipantId, Source};
 use crate::receiver::Wanted;
 use crate::room::{Counters, Room};
@@ -38,6 +38,8 @@ pub struct Config {
     pub private_key: Vec<u8>,
     /// The addresses at which clients reach the server. Answers name them.
     pub addresses: Vec<SocketAddr>,
+    /// The bounds of all rooms.
+    pub bounds: Bounds,
 }
 
 /// There are as many people in the room, or rooms, as there may be.
@@ -74,6 +76,7 @@ pub enum Event {
 pub struct Sfu {
     certificate: DtlsCert,
     addresses: Vec<SocketAddr>,
+    bounds: Bounds,
     rooms: BTreeMap<RoomId, Room>,
     connections: BTreeMap<Person, Connection>,
     clients: Addresses,
@@ -93,6 +96,7 @@ impl Sfu {
         Sfu {
             certificate: DtlsCert { certificate: config.certificate, private_key: config.private_key },
             addresses: config.addresses,
+            bounds: config.bounds,
             rooms: BTreeMap::new(),
             connections: BTreeMap::new(),
             clients: Addresses::default(),
@@ -104,12 +108,17 @@ impl Sfu {
         }
     }
 
+    /// Sets the addresses at which clients reach the server from now on. Connections that exist keep theirs.
+    pub fn set_addresses(&mut self, addresses: Vec<SocketAddr>) {
+        self.addresses = addresses;
+    }
+
     /// Lets somebody into a room, which begins with the first.
     pub fn join(&mut self, now: Instant, room: RoomId) -> Result<Person, NoRoom> {
         if !self.rooms.contains_key(&room) && self.rooms.len() >= MAX_ROOMS {
             return Err(NoRoom);
         }
-        let id = self.rooms.entry(room).or_default().join(now).map_err(|_| NoRoom)?;
+        let id = self.rooms.entry(room).or_insert_with(|| Room::bounded(self.bounds)).join(now).map_err(|_| NoRoom)?;
         self.deliver(now, room);
         Ok(Person { room, id })
     }
@@ -229,6 +238,15 @@ impl Sfu {
     pub fn load(&self) -> (usize, usize) {
         let connected = self.connections.values().filter(|connection| connection.is_connected).count();
         (self.rooms.len(), connected)
+    }
+
+    /// The mean share of packets that were lost lately, to clients and from clients, of those that have said so.
+    pub fn loss(&self) -> (f64, f64) {
+        let mean = |of: fn(&Connection) -> Option<f32>| {
+            let all: Vec<f64> = self.connections.values().filter_map(of).map(f64::from).collect();
+            if all.is_empty() { 0.0 } else { all.iter().sum::<f64>() / all.len() as f64 }
+        };
+        (mean(|connection| connection.loss_down), mean(|connection| connection.loss_up))
     }
 
     /// Ends a connection and sends what that takes.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use sfu::limits::{MAX_AUDIO_SLOTS, MAX_PARTICIPANTS, MAX_PAYLOAD_BYTES, MAX_VIDEO_SLOTS};
-use sfu::{Kind, Output, Packet, ParticipantId, Room, Slot, Source, Wanted};
+use sfu::{Bounds, Kind, Output, Packet, ParticipantId, Rate, Room, Slot, Source, Wanted};
 use support::{Encoder, FRAME, Received, origin, sound, start};
 use testkit::random::Random;
 
@@ -37,7 +37,11 @@ struct Scene {
 
 impl Scene {
     fn new(people: usize, seed: u64) -> Scene {
-        let (mut room, now) = (Room::new(), start());
+        Scene::bounded(people, seed, Bounds::default())
+    }
+
+    fn bounded(people: usize, seed: u64, bounds: Bounds) -> Scene {
+        let (mut room, now) = (Room::bounded(bounds), start());
         let people: Vec<ParticipantId> = (0..people).map(|_| room.join(now).unwrap()).collect();
         let camera = |from: &ParticipantId| Source { from: *from, kind: Kind::Camera };
         let encoders =
@@ -444,6 +448,32 @@ fn malformed_and_empty_payloads_are_dropped() {
         room.receive(now, source, 200, &packet);
     }
     assert!(!std::iter::from_fn(|| room.poll()).any(|output| matches!(output, Output::Forward { .. })));
+}
+
+#[test]
+fn a_person_who_sends_more_than_the_owner_allows_is_refused() {
+    let bounds = Bounds { published: Rate::new(1_000, 500), ..Bounds::default() };
+    let (mut room, now) = (Room::bounded(bounds), start());
+    let id = room.join(now).unwrap();
+    assert!(room.admits(now, id, 400));
+    assert!(!room.admits(now, id, 400));
+    assert!(room.admits(now + Duration::from_secs(1), id, 400));
+    assert_eq!(room.counters().refused, 1);
+}
+
+#[test]
+fn in_a_bounded_room_nobody_is_sent_more_than_their_share() {
+    let last = |room_bits| {
+        let mut scene = Scene::bounded(3, 1, Bounds { room_bits, ..Bounds::default() });
+        scene.watch(0, &[1]);
+        scene.room.set_downlink(scene.people[0], 5_000_000);
+        scene.frames(150);
+        scene.check();
+        scene.received.values().find_map(|received| received.layers().last().copied())
+    };
+    assert_eq!(last(None), Some(2));
+    // A third of it is enough for the middle encoding of 96 kbit/s.
+    assert_eq!(last(Some(450_000)), Some(1));
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ring::rand::{SecureRandom, SystemRandom};
 use str0m::bwe::Bitrate;
@@ -21,6 +21,9 @@ use crate::packet::Kind;
 const FIRST_ESTIMATE: Bitrate = Bitrate::kbps(500);
 /// Lines of a description: slots, a microphone, a camera, a screen, and a data channel that is not used.
 const MAX_LINES: usize = MAX_AUDIO_SLOTS + MAX_VIDEO_SLOTS + 4;
+
+/// How often the loss of packets is measured.
+const STATS_EVERY: Duration = Duration::from_secs(5);
 
 /// Why an offer is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +85,8 @@ impl Connection {
             ufrag,
             last_received: now,
             is_connected: false,
+            loss_down: None,
+            loss_up: None,
         };
         connection.read_lines(&description);
         Ok(Answered { connection, description })
@@ -142,7 +147,7 @@ fn rtc(now: Instant, certificate: &DtlsCert, credentials: IceCreds) -> Rtc {
         .enable_vp8(true)
         .enable_bwe(Some(FIRST_ESTIMATE))
         .set_send_buffer_video(HISTORY_PACKETS)
-        .set_stats_interval(None)
+        .set_stats_interval(Some(STATS_EVERY))
         .build(now)
 }
 

@@ -62,6 +62,10 @@ impl Connection {
                 self.is_connected = true;
                 None
             }
+            Event::PeerStats(stats) => {
+                (self.loss_down, self.loss_up) = (stats.egress_loss_fraction, stats.ingress_loss_fraction);
+                None
+            }
             Event::RtpPacket(packet) => self.packet(packet),
             Event::KeyframeRequest(request) => {
                 let index = self.video.iter().position(|line| line.mid == request.mid)?;

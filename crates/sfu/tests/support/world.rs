@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sfu::{Config, Event, Kind, Person, RoomId, Sfu, Source, Wanted};
+use sfu::{Bounds, Config, Event, Kind, Person, RoomId, Sfu, Source, Wanted};
 
 use super::client::{Client, certificate};
 use super::{FRAME, origin, start};
@@ -32,7 +32,7 @@ impl World {
     pub(crate) fn new(people: usize, slots: (usize, usize)) -> World {
         let server = SocketAddr::from(([203, 0, 113, 1], 3_478));
         let (certificate, private_key) = certificate();
-        let config = Config { certificate, private_key, addresses: vec![server] };
+        let config = Config { certificate, private_key, addresses: vec![server], bounds: Bounds::default() };
         let (sfu, now) = (Sfu::new(config), start());
         let (clients, disconnected, busy) = (Vec::new(), Vec::new(), Vec::new());
         let mut world = World { sfu, server, now, clients, disconnected, busy, frame: now, sound: now };
