@@ -31,6 +31,7 @@ pub mod settings;
 mod store;
 mod tls;
 mod turn;
+mod udp;
 mod zone;
 
 pub use config::{BuiltinTurn, Config, Tls, Turn};

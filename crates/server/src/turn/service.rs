@@ -20,10 +20,11 @@ use relay::{Action, Bandwidth, Client, NotOpened, Now, Open, PortId, Relay, Tran
 use super::addresses::{self, RelayAddresses};
 use super::outbox::{By, Outbox};
 use super::outlets::Outlets;
-use super::port::{Batch, Port, bind_relayed};
+use super::relayed::bind_relayed;
 use super::sessions::{RelayAccess, Update};
 use super::stream::{Message, StreamId};
 use crate::figures::Figures;
+use crate::udp::{Batch, Port};
 
 pub(super) const WAKER: Token = Token(0);
 pub(super) const LISTENER: Token = Token(1);

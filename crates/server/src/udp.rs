@@ -2,32 +2,29 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Number of random ports tried for an allocation before it fails (508).
-const PORT_ATTEMPTS: usize = 32;
 /// Size of one slot of a batch, in bytes: the longest datagram, or as many as the system joins (GRO), plus some cache
 /// lines so that the slots do not all start on the same ones.
 const PLACE_BYTES: usize = 65_536 + 33 * 64;
 
-/// A socket registered with the thread's poll.
+/// A socket registered with a thread's poll.
 #[derive(Debug)]
-pub(super) struct Port {
+pub(crate) struct Port {
     socket: UdpSocket,
     state: UdpSocketState,
     addr: SocketAddr,
     /// Whether it is in the queue to be read.
-    pub(super) queued: bool,
+    pub(crate) queued: bool,
 }
 
 /// The datagrams of one receive call. Shared by all ports: 2.1 MiB of address space, of which only used pages take
 /// memory.
-pub(super) struct Batch {
+pub(crate) struct Batch {
     buffer: Vec<u8>,
     metas: [RecvMeta; BATCH_SIZE],
     filled: usize,
@@ -35,7 +32,7 @@ pub(super) struct Batch {
 
 impl Port {
     /// Binds a socket with buffers of `buffer` bytes, if the system allows as many.
-    pub(super) fn bind(addr: SocketAddr, only_v6: bool, buffer: usize) -> io::Result<Port> {
+    pub(crate) fn bind(addr: SocketAddr, only_v6: bool, buffer: usize) -> io::Result<Port> {
         let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
         if addr.is_ipv6() && only_v6 {
             socket.set_only_v6(true)?;
@@ -54,22 +51,22 @@ impl Port {
         Ok(Port { socket, state, addr, queued: false })
     }
 
-    pub(super) fn addr(&self) -> SocketAddr {
+    pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.socket, token, Interest::READABLE)
     }
 
-    pub(super) fn deregister(&mut self, registry: &Registry) {
+    pub(crate) fn deregister(&mut self, registry: &Registry) {
         if let Err(error) = registry.deregister(&mut self.socket) {
-            tracing::debug!(%error, "a relay port was not registered");
+            tracing::debug!(%error, "a socket was not registered");
         }
     }
 
     /// Receives datagrams into a batch. Returns true if there may be more.
-    pub(super) fn receive(&self, batch: &mut Batch) -> bool {
+    pub(crate) fn receive(&self, batch: &mut Batch) -> bool {
         batch.filled = 0;
         let mut places = batch.buffer.chunks_mut(PLACE_BYTES);
         let mut places: [IoSliceMut<'_>; BATCH_SIZE] =
@@ -89,12 +86,12 @@ impl Port {
     }
 
     /// Number of equally long datagrams that one call can send.
-    pub(super) fn segments(&self) -> usize {
+    pub(crate) fn segments(&self) -> usize {
         self.state.max_gso_segments()
     }
 
     /// Sends or drops, without waiting. UDP may lose datagrams anyway, and ICE detects unreachable peers.
-    pub(super) fn send(&self, to: SocketAddr, from: Option<IpAddr>, contents: &[u8], segment: Option<usize>) {
+    pub(crate) fn send(&self, to: SocketAddr, from: Option<IpAddr>, contents: &[u8], segment: Option<usize>) {
         let transmit = Transmit { destination: to, ecn: None, contents, segment_size: segment, src_ip: from };
         let sent = self.socket.try_io(|| self.state.try_send(UdpSockRef::from(&self.socket), &transmit));
         if let Err(error) = sent {
@@ -117,13 +114,13 @@ fn allow_fragments(socket: &UdpSocket) {
 fn allow_fragments(_: &UdpSocket) {}
 
 impl Batch {
-    pub(super) fn new() -> Batch {
+    pub(crate) fn new() -> Batch {
         let metas = [RecvMeta::default(); BATCH_SIZE];
         Batch { buffer: vec![0; PLACE_BYTES * BATCH_SIZE], metas, filled: 0 }
     }
 
     /// Each datagram, with its source and the local address that it was sent to.
-    pub(super) fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, Option<IpAddr>, &[u8])> {
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = (SocketAddr, Option<IpAddr>, &[u8])> {
         let places = self.buffer.chunks(PLACE_BYTES).zip(&self.metas).take(self.filled);
         places.flat_map(|(place, meta)| {
             let joined = &place[..meta.len.min(place.len())];
@@ -133,37 +130,6 @@ impl Batch {
             each.map(|datagram| (canonical(meta.addr), meta.dst_ip.map(|ip| ip.to_canonical()), datagram))
         })
     }
-}
-
-/// Binds the sockets of an allocation: a random port of the range, and the next higher one if requested.
-pub(super) fn bind_relayed(
-    ip: IpAddr,
-    range: &RangeInclusive<u16>,
-    even: bool,
-    beside: bool,
-    buffer: usize,
-) -> Option<(Port, Option<Port>)> {
-    let (first, last) = (u32::from(*range.start()), u32::from(*range.end()));
-    for _ in 0..PORT_ATTEMPTS {
-        let mut random = [0; 4];
-        getrandom::fill(&mut random).ok()?;
-        // Random, so that relayed addresses cannot be predicted from earlier ones (RFC 8656 section 7.2).
-        let number = first + u32::from_be_bytes(random) % (last - first + 1);
-        let number = if even { number & !1 } else { number };
-        let above = number + 1;
-        if number < first || (beside && above > last) {
-            continue;
-        }
-        let bind = |number: u32| Port::bind(SocketAddr::new(ip, u16::try_from(number).ok()?), true, buffer).ok();
-        let Some(port) = bind(number) else { continue };
-        if !beside {
-            return Some((port, None));
-        }
-        if let Some(above) = bind(above) {
-            return Some((port, Some(above)));
-        }
-    }
-    None
 }
 
 fn canonical(addr: SocketAddr) -> SocketAddr {
