@@ -476,8 +476,11 @@ impl Call {
                 }
             }
             ServerMessage::Room(news) => self.room_news(news),
-            // The session handles these itself, and the board is not part of the call.
+            // The session handles these itself, and the board is not part of the call. A client that does not announce
+            // forwarding is never in a forwarded room.
             ServerMessage::Challenge { .. }
+            | ServerMessage::Forwarded { .. }
+            | ServerMessage::Slots { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
             | ServerMessage::Board(_)

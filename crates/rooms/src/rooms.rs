@@ -341,7 +341,8 @@ impl Rooms {
             ClientMessage::ConnectionReport { to, report } => {
                 unless_gone(relay(to, Directed::ConnectionReport(report)))
             }
-            ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
+            // Nothing is forwarded yet.
+            ClientMessage::View { .. } | ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
             ClientMessage::Join { room, media, invite, nonce } => {
                 let avatar = self.avatar_of(session);
                 Ok(self.join(session, room, Arrival { media, nonce, avatar }, invite.as_deref())?)

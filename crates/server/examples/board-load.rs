@@ -190,6 +190,7 @@ impl Client {
             name: format!("Person {seed}"),
             client: "board-load".into(),
             member: None,
+            features: Vec::new(),
             resume: None,
         };
         client.socket.send(Message::text(body(&ClientMessage::Hello(hello)))).await?;

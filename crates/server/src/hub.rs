@@ -537,6 +537,7 @@ impl Hub {
             limits: LimitsInfo {
                 max_message_bytes: MAX_FRAME_BYTES,
                 max_participants: self.limits.participants,
+                max_forwarded: None,
                 max_chat_chars: MAX_CHAT_CHARS,
             },
             member,

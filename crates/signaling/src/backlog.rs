@@ -59,6 +59,8 @@ impl Cause {
             ServerMessage::ParticipantJoined { .. }
             | ServerMessage::ParticipantLeft { .. }
             | ServerMessage::ParticipantConnection { .. }
+            | ServerMessage::Forwarded { .. }
+            | ServerMessage::Slots { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
             | ServerMessage::Avatar { .. }

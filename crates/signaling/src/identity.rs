@@ -163,6 +163,7 @@ mod tests {
             name: "Ada".into(),
             client: String::new(),
             member: None,
+            features: Vec::new(),
             resume: None,
         }
     }

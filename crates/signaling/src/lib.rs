@@ -12,6 +12,8 @@ pub mod board_fold;
 pub mod close;
 pub mod comparison;
 pub mod connection_report;
+pub mod forwarding;
+mod hello;
 pub mod host;
 mod ice;
 pub mod ice_url;

@@ -71,6 +71,16 @@ pub const MAX_BOARD_ITEMS: usize = 20_000;
 
 /// People in one room. In a mesh of twelve, each has eleven connections.
 pub const MAX_PARTICIPANTS: usize = 12;
+/// People in one forwarded room.
+pub const MAX_FORWARDED: usize = 60;
+/// Pictures of others that one client displays at a time in a forwarded room.
+pub const MAX_VIEW: usize = 50;
+/// Lines on which the forwarder sends to one client: those pictures and eight voices. Further ones are ignored.
+pub const MAX_SLOTS: usize = 58;
+/// Features of one client. Further ones are ignored, and so are those with longer names.
+pub const MAX_FEATURES: usize = 16;
+/// Name of a feature, in bytes.
+pub const MAX_FEATURE_BYTES: usize = 40;
 /// ICE servers that a client uses from one `welcome`. Further ones are ignored.
 pub const MAX_ICE_SERVERS: usize = 16;
 /// Findings of a connection check.
@@ -136,6 +146,14 @@ pub const HAND_BURST: f64 = 10.0;
 pub const REACTION_RATE: f64 = 2.0;
 /// Reactions that a server accepts in one burst.
 pub const REACTION_BURST: f64 = 10.0;
+/// Offers to the forwarder per second that a server accepts from one session on average.
+pub const FORWARD_OFFER_RATE: f64 = 0.5;
+/// Offers to the forwarder that a server accepts in one burst.
+pub const FORWARD_OFFER_BURST: f64 = 6.0;
+/// Changes of what a session displays in a forwarded room per second that a server accepts on average.
+pub const VIEW_RATE: f64 = 5.0;
+/// Changes of what a session displays in a forwarded room that a server accepts in one burst.
+pub const VIEW_BURST: f64 = 20.0;
 /// `join` messages per second that a server accepts from one session on average.
 pub const JOIN_RATE: f64 = 0.5;
 /// `join` messages that a server accepts in one burst.

@@ -10,6 +10,8 @@ use crate::account::{AccountNews, AccountRequest};
 use crate::avatar::Avatar;
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
+use crate::forwarding::{Displayed, SlotInfo};
+pub use crate::hello::{Hello, Resume};
 pub use crate::ice::{IceCandidate, IceServer};
 pub use crate::id::{Hand, ParticipantId, SessionId};
 pub use crate::reaction::Reaction;
@@ -109,6 +111,11 @@ pub enum ClientMessage {
         #[serde(flatten)]
         report: ConnectionReport,
     },
+    /// Which pictures this client displays in a forwarded room. Others are not sent.
+    View {
+        /// The pictures; each message replaces the one before.
+        pictures: Vec<Displayed>,
+    },
     /// The microphone or camera was switched on or off.
     Media(MediaState),
     /// Raises or lowers the own hand.
@@ -155,6 +162,7 @@ impl ClientMessage {
             | ClientMessage::Resolution { .. }
             | ClientMessage::CheckConnection { .. }
             | ClientMessage::ConnectionReport { .. }
+            | ClientMessage::View { .. }
             | ClientMessage::Media(_)
             | ClientMessage::Hand { .. }
             | ClientMessage::Reaction { .. }
@@ -273,6 +281,16 @@ pub enum ServerMessage {
         #[serde(flatten)]
         report: ConnectionReport,
     },
+    /// Whether the room's media goes through the server's forwarder. Comes before `joined` if it does.
+    Forwarded {
+        /// It does from now on; otherwise any two people have a connection of their own.
+        on: bool,
+    },
+    /// What each line of the connection to the forwarder carries now. Lines that are not named carry nothing.
+    Slots {
+        /// The lines.
+        slots: Vec<SlotInfo>,
+    },
     /// A participant's microphone or camera was switched on or off.
     Media {
         /// The participant.
@@ -361,6 +379,8 @@ impl ServerMessage {
             | ServerMessage::Resolution { .. }
             | ServerMessage::CheckConnection { .. }
             | ServerMessage::ConnectionReport { .. }
+            | ServerMessage::Forwarded { .. }
+            | ServerMessage::Slots { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
             | ServerMessage::Avatar { .. }
@@ -371,37 +391,6 @@ impl ServerMessage {
             | ServerMessage::Chat { .. } => true,
         }
     }
-}
-
-/// The client's first message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Hello {
-    /// Protocol version the client chose from the challenge.
-    pub version: u32,
-    /// Ed25519 public key of the device, 32 bytes, base64url without padding.
-    pub key: String,
-    /// Signature over [`crate::identity::challenge_bytes`], 64 bytes, base64url without padding.
-    pub signature: String,
-    /// Display name. It proves nothing.
-    pub name: String,
-    /// Client software and version, for the server's log.
-    #[serde(default)]
-    pub client: String,
-    /// Proof that this person knows the community's secret ([`crate::identity::member_proof`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub member: Option<String>,
-    /// The broken session to resume.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resume: Option<Resume>,
-}
-
-/// A request to resume a broken session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Resume {
-    /// The session.
-    pub session: SessionId,
-    /// Highest server message that the client has received.
-    pub received: u64,
 }
 
 /// A person in the room.

@@ -5,12 +5,13 @@
 
 mod account;
 mod board;
+mod forwarding;
 
 use serde::Deserialize;
 
 use crate::limits::{
-    MAX_CANDIDATE_BYTES, MAX_CLIENT_BYTES, MAX_FRAME_BYTES, MAX_ICE_SERVERS, MAX_ID_BYTES, MAX_MID_BYTES,
-    MAX_SDP_BYTES, MAX_SIGNATURE_BYTES, is_invite, is_room_name,
+    MAX_CANDIDATE_BYTES, MAX_CLIENT_BYTES, MAX_FEATURE_BYTES, MAX_FEATURES, MAX_FRAME_BYTES, MAX_ICE_SERVERS,
+    MAX_ID_BYTES, MAX_MID_BYTES, MAX_SDP_BYTES, MAX_SIGNATURE_BYTES, is_invite, is_room_name,
 };
 use crate::message::{
     ClientMessage, Envelope, ErrorCode, Hello, IceCandidate, Participant, ParticipantId, Reaction, ServerMessage,
@@ -79,6 +80,7 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
             check_id(to)?;
             require(report.is_valid(), ErrorCode::Malformed)
         }
+        ClientMessage::View { pictures } => forwarding::check_view(pictures),
         ClientMessage::Chat { text } => match clean_chat(text) {
             Ok(clean) => {
                 *text = clean;
@@ -103,6 +105,8 @@ fn check_hello(hello: &mut Hello) -> Result<(), ErrorCode> {
     hello.name = clean_name(&hello.name).map_err(|_| ErrorCode::BadName)?;
     require(hello.client.len() <= MAX_CLIENT_BYTES, ErrorCode::TooLarge)?;
     hello.client.retain(|c| !c.is_control());
+    hello.features.retain(|feature| feature.len() <= MAX_FEATURE_BYTES);
+    hello.features.truncate(MAX_FEATURES);
     require(hello.member.as_ref().map_or(0, String::len) <= MAX_ID_BYTES, ErrorCode::TooLarge)?;
     let session = hello.resume.as_ref().map_or(0, |resume| resume.session.0.len());
     require(session <= MAX_ID_BYTES, ErrorCode::TooLarge)
@@ -148,6 +152,7 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
             check_id(from)?;
             require(report.is_valid(), ErrorCode::Malformed)
         }
+        ServerMessage::Slots { slots } => forwarding::check_slots(slots),
         ServerMessage::Chat { from, text, at: _ } => {
             check_id(from)?;
             *text = clean_chat(text).map_err(|_| ErrorCode::Malformed)?;
@@ -157,6 +162,7 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
         ServerMessage::Room(news) => board::check_room_news(news),
         ServerMessage::Account(news) => account::check_news(news),
         ServerMessage::Challenge { .. }
+        | ServerMessage::Forwarded { .. }
         | ServerMessage::Left { .. }
         | ServerMessage::Pong { .. }
         | ServerMessage::Ack

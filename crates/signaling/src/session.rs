@@ -367,6 +367,7 @@ impl Session {
             name: self.config.name.clone(),
             client: self.config.client.clone(),
             member: self.config.member.as_deref().map(|secret| member_proof(secret, &nonce, self.config.key.public())),
+            features: Vec::new(),
             resume,
         });
         self.outputs.push_back(SessionOutput::SendText(body(&hello)));

@@ -45,6 +45,9 @@ pub struct LimitsInfo {
     pub max_message_bytes: usize,
     /// People in one room.
     pub max_participants: usize,
+    /// People in one forwarded room. Absent: the server forwards no media.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_forwarded: Option<usize>,
     /// Characters (Unicode scalar values) of a line of chat.
     pub max_chat_chars: usize,
 }

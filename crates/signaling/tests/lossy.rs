@@ -349,7 +349,12 @@ impl World {
             // Longer than a client keeps a session: another test covers lost sessions.
             resume_ms: 300_000,
             ice_servers: vec![],
-            limits: LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 },
+            limits: LimitsInfo {
+                max_message_bytes: MAX_FRAME_BYTES,
+                max_participants: 12,
+                max_forwarded: None,
+                max_chat_chars: 4_000,
+            },
             member: true,
             sign_in: false,
             account: None,

@@ -70,6 +70,7 @@ fn every_message_has_an_example() {
         "resolution",
         "check_connection",
         "connection_report",
+        "view",
         "chat",
         "board",
         "room",
@@ -96,6 +97,8 @@ fn every_message_has_an_example() {
         "resolution",
         "check_connection",
         "connection_report",
+        "forwarded",
+        "slots",
         "chat",
         "board",
         "room",
@@ -186,6 +189,11 @@ fn the_documented_limits_match_the_code() {
     has(format!("| devices of an account | {} |", limits::MAX_DEVICES));
     has(format!("| code of a sign-in | {} of ", limits::MAX_SIGN_IN_CODE_CHARS));
     has(format!("| people in a room | {} |", limits::MAX_PARTICIPANTS));
+    has(format!("| people in a forwarded room | {} |", limits::MAX_FORWARDED));
+    has(format!("| pictures of a `view` | {} |", limits::MAX_VIEW));
+    has(format!("| 1 in {} seconds, {} at once |", 1.0 / limits::FORWARD_OFFER_RATE, limits::FORWARD_OFFER_BURST));
+    has(format!("| `view` | {} a second, {} at once |", limits::VIEW_RATE, limits::VIEW_BURST));
+    has(format!("at most {} of {} bytes", limits::MAX_FEATURES, limits::MAX_FEATURE_BYTES));
     has(format!("| {} a second, {} at once |", limits::MESSAGE_RATE, thousands(limits::MESSAGE_BURST as usize)));
     has(format!("| {} a second, {} at once |", limits::CHAT_RATE, limits::CHAT_BURST));
     has(format!("of hosts | {} a second, {} at once |", limits::BOARD_RATE, limits::BOARD_BURST));

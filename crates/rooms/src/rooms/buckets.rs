@@ -76,6 +76,7 @@ impl PersonBuckets {
                 | ClientMessage::Resolution { .. }
                 | ClientMessage::CheckConnection { .. }
                 | ClientMessage::ConnectionReport { .. }
+                | ClientMessage::View { .. }
                 | ClientMessage::Media(_)
                 | ClientMessage::Ping { .. }
                 | ClientMessage::Ack,

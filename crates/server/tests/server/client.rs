@@ -115,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
             name: "Ada".into(),
             client: "test".into(),
             member: None,
+            features: Vec::new(),
             resume: None,
         }
     }

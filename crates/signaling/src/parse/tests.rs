@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::{MAX_CHAT_CHARS, MAX_NAME_CHARS};
+use crate::forwarding::Published;
+use crate::limits::{MAX_CHAT_CHARS, MAX_NAME_CHARS, MAX_SLOTS, MAX_VIEW};
 use crate::message::{MediaState, Resume, SessionId};
 
 fn refused(text: &str) -> Rejected {
@@ -26,8 +27,42 @@ fn hello(name: &str) -> Hello {
         name: name.into(),
         client: String::new(),
         member: None,
+        features: Vec::new(),
         resume: None,
     }
+}
+
+#[test]
+fn unknown_features_are_kept_and_too_many_or_long_ones_are_not() {
+    let long = "x".repeat(MAX_FEATURE_BYTES + 1);
+    let features = [long, "flying".into(), "forwarding".into()].into_iter().chain((0..50).map(|n| format!("f{n}")));
+    let mut message = ClientMessage::Hello(Hello { features: features.collect(), ..hello("Ada") });
+    check_client(&mut message).unwrap();
+    let ClientMessage::Hello(hello) = message else { panic!("not a hello") };
+    assert_eq!(
+        (hello.features.len(), &hello.features[..2]),
+        (MAX_FEATURES, &["flying".into(), "forwarding".into()][..])
+    );
+}
+
+#[test]
+fn a_view_names_pictures_only_and_a_bounded_number() {
+    let view = |kind: &str, count: usize| {
+        let picture = format!(r#"{{"id":"p1","kind":"{kind}","height":360,"new":1}}"#);
+        client_message(&format!(r#"{{"seq":1,"ack":0,"type":"view","pictures":[{}]}}"#, vec![picture; count].join(",")))
+    };
+    let code = |kind, count| view(kind, count).err().map(|rejected| rejected.code);
+    assert_eq!((code("camera", MAX_VIEW), code("screen", 1), code("camera", 0)), (None, None, None));
+    assert_eq!(code("camera", MAX_VIEW + 1), Some(ErrorCode::TooLarge));
+    assert_eq!((code("audio", 1), code("hologram", 1)), (Some(ErrorCode::Malformed), Some(ErrorCode::Malformed)));
+}
+
+#[test]
+fn slots_of_an_unknown_kind_are_kept_and_too_many_are_not() {
+    let slot = r#"{"mid":"3","id":"p1","kind":"smell","csrc":7}"#;
+    let text = format!(r#"{{"seq":1,"ack":0,"type":"slots","slots":[{}]}}"#, vec![slot; MAX_SLOTS + 1].join(","));
+    let ServerMessage::Slots { slots } = server_message(&text).unwrap().message else { panic!("no slots") };
+    assert_eq!((slots.len(), slots[0].csrc, slots[0].kind), (MAX_SLOTS, 7, Published::Unknown));
 }
 
 fn to() -> ParticipantId {

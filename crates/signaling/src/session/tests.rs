@@ -118,7 +118,8 @@ fn line(text: &str) -> ServerMessage {
 
 fn welcome(session: &str) -> ServerMessage {
     let (session, resume_ms, ice_servers) = (SessionId(session.into()), 30_000, vec![]);
-    let limits = LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants: 12, max_chat_chars: 4_000 };
+    let (max_participants, max_forwarded, max_chat_chars) = (12, None, 4_000);
+    let limits = LimitsInfo { max_message_bytes: MAX_FRAME_BYTES, max_participants, max_forwarded, max_chat_chars };
     let (member, sign_in, account) = (true, false, None);
     ServerMessage::Welcome(Welcome { session, resume_ms, ice_servers, limits, member, sign_in, account })
 }

@@ -1,0 +1,52 @@
+//! Rooms whose media goes through the server's forwarder (PROTOCOL.md, *Forwarded rooms*).
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::ParticipantId;
+
+/// The feature of a client that can be in a forwarded room ([`crate::message::Hello::features`]).
+pub const FEATURE: &str = "forwarding";
+/// The id of the forwarder in `offer` and `answer`. No participant has it.
+pub const FORWARDER: &str = "server";
+
+/// What is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Published {
+    /// A voice.
+    Audio,
+    /// A camera.
+    Camera,
+    /// A screen or window.
+    Screen,
+    /// A kind that this version does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A picture that a client displays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Displayed {
+    /// The participant.
+    pub id: ParticipantId,
+    /// Their camera or screen.
+    pub kind: Published,
+    /// Height of the tile in pixels of the screen.
+    pub height: u32,
+    /// Higher ones are served first.
+    #[serde(default)]
+    pub priority: u8,
+}
+
+/// What a line of the client's connection to the forwarder carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// The line (`a=mid`).
+    pub mid: String,
+    /// Whose picture or voice it is.
+    pub id: ParticipantId,
+    /// What it is.
+    pub kind: Published,
+    /// The contributing source (CSRC) of the participant's packets.
+    pub csrc: u32,
+}
