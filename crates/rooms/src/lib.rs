@@ -14,6 +14,6 @@ pub mod rooms;
 pub mod source;
 
 pub use bucket::{Bucket, Rate};
-pub use limits::{Limits, Rates, Shares};
-pub use room::{Directed, Person, Room};
+pub use limits::{ForwardLimits, Limits, Rates, Shares};
+pub use room::{Directed, ForwarderRequest, Person, Room};
 pub use rooms::{Output, Rooms, text};

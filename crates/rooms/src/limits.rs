@@ -9,6 +9,10 @@ use crate::bucket::Rate;
 
 /// Simultaneous rooms.
 pub const MAX_ROOMS: usize = 2_000;
+/// Simultaneous forwarded rooms.
+pub const MAX_FORWARDED_ROOMS: usize = 200;
+/// People from whom on a room is forwarded.
+pub const FORWARD_FROM: usize = 7;
 /// Simultaneous sessions, including broken ones.
 pub const MAX_SESSIONS: usize = 5_000;
 /// Simultaneous sessions of one person (one device key), including broken ones.
@@ -23,6 +27,8 @@ pub const MAX_REFUSED_IN_A_ROW: u32 = 200;
 pub struct Limits {
     /// People in one room.
     pub participants: usize,
+    /// Rooms whose media the server forwards. `None`: it forwards nothing.
+    pub forwarding: Option<ForwardLimits>,
     /// Simultaneous rooms.
     pub rooms: usize,
     /// Simultaneous sessions, including broken ones.
@@ -39,12 +45,30 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             participants: limits::MAX_PARTICIPANTS,
+            forwarding: None,
             rooms: MAX_ROOMS,
             sessions: MAX_SESSIONS,
             resume: limits::RESUME_WINDOW,
             rates: Rates::default(),
             shares: Shares::default(),
         }
+    }
+}
+
+/// Limits of forwarded rooms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForwardLimits {
+    /// A room is forwarded from this many people on, if all their clients can do it.
+    pub from: usize,
+    /// People in one forwarded room.
+    pub participants: usize,
+    /// Simultaneous forwarded rooms. Beyond them, rooms stay direct.
+    pub rooms: usize,
+}
+
+impl Default for ForwardLimits {
+    fn default() -> ForwardLimits {
+        ForwardLimits { from: FORWARD_FROM, participants: limits::MAX_FORWARDED, rooms: MAX_FORWARDED_ROOMS }
     }
 }
 
@@ -67,6 +91,10 @@ pub struct Rates {
     pub board: Rate,
     /// Requests for photos of people.
     pub photos: Rate,
+    /// Offers to the forwarder, each of which makes a connection.
+    pub forward_offers: Rate,
+    /// Changes of what is displayed in a forwarded room.
+    pub views: Rate,
 }
 
 impl Default for Rates {
@@ -82,6 +110,8 @@ impl Default for Rates {
             reactions: Rate::new(limits::REACTION_RATE, limits::REACTION_BURST),
             board: Rate::new(limits::BOARD_RATE, limits::BOARD_BURST),
             photos: Rate::new(limits::PHOTO_RATE, limits::PHOTO_BURST),
+            forward_offers: Rate::new(limits::FORWARD_OFFER_RATE, limits::FORWARD_OFFER_BURST),
+            views: Rate::new(limits::VIEW_RATE, limits::VIEW_BURST),
         }
     }
 }

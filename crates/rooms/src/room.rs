@@ -1,5 +1,8 @@
 //! One room: its seats, its lobby, and the messages to everybody in it.
 
+mod forwarding;
+mod seat;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use signaling::avatar::Avatar;
@@ -11,6 +14,9 @@ use signaling::message::{
     ServerMessage, SessionId,
 };
 
+use self::forwarding::MediaPath;
+pub use self::forwarding::{ForwarderRequest, Policy};
+use self::seat::Seat;
 use crate::room_view::RoomView;
 
 /// The person who owns a session.
@@ -42,6 +48,8 @@ pub struct Arrival {
     pub nonce: Option<String>,
     /// How the board shows them.
     pub avatar: Avatar,
+    /// Whether the client can be in a forwarded room.
+    pub forwards: bool,
 }
 
 /// A message from one participant to one other.
@@ -87,6 +95,9 @@ pub struct Room {
     next: u64,
     /// The hand that was raised last.
     last_hand: Hand,
+    path: MediaPath,
+    /// As many as there are seats after one call, at most. The caller drains them after every call.
+    for_forwarder: VecDeque<ForwarderRequest>,
     /// Bounded by the caller, who drains them after every call: one call adds at most a few messages for each seat.
     outputs: VecDeque<(SessionId, ServerMessage)>,
 }
@@ -120,17 +131,6 @@ pub struct Waiter {
     pub arrival: Arrival,
 }
 
-#[derive(Debug)]
-struct Seat {
-    id: ParticipantId,
-    session: SessionId,
-    person: Person,
-    arrival: Arrival,
-    connected: bool,
-    hand: Option<Hand>,
-    view: RoomView,
-}
-
 impl Room {
     /// Creates an empty room.
     pub fn new(name: impl Into<String>) -> Room {
@@ -142,12 +142,15 @@ impl Room {
             seats_changed: false,
             next: 1,
             last_hand: 0,
+            path: MediaPath::default(),
+            for_forwarder: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
 
     /// Takes one of at most `max` seats. Returns the sessions whose seats it replaced: a person has one seat in a
-    /// room, so joining in another session, also on another device, gives up the older seat.
+    /// room, so joining in another session, also on another device, gives up the older seat. With a `policy` the room may
+    /// become forwarded, or direct.
     ///
     /// # Errors
     /// [`ErrorCode::RoomFull`] if others have all the seats.
@@ -157,6 +160,7 @@ impl Room {
         person: &Person,
         arrival: Arrival,
         max: usize,
+        policy: Option<&Policy>,
     ) -> Result<Vec<SessionId>, ErrorCode> {
         let replaced: Vec<SessionId> =
             self.seats.iter().filter(|seat| seat.person.key == person.key).map(|seat| seat.session.clone()).collect();
@@ -165,6 +169,9 @@ impl Room {
         }
         for old in &replaced {
             self.leave(old, LeaveReason::Replaced);
+        }
+        if let Some(policy) = policy {
+            self.choose_path(policy, Some(arrival.forwards));
         }
         self.seat(session, person, arrival);
         Ok(replaced)
@@ -175,6 +182,7 @@ impl Room {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == session) else { return };
         let seat = self.seats.remove(index);
         self.seats_changed = true;
+        self.drop_from_forwarder(&seat);
         self.outputs.push_back((seat.session, ServerMessage::Left { reason }));
         for other in &mut self.seats {
             if let Some(message) = other.view.left(&seat.id, reason) {
@@ -475,7 +483,12 @@ impl Room {
         self.next += 1;
         let view = RoomView::new(self.participants());
         let (session, person) = (session.clone(), person.clone());
-        let seat = Seat { id, session, person, arrival, connected: true, hand: None, view };
+        let slots = Vec::new();
+        let seat = Seat { id, session, person, arrival, connected: true, hand: None, is_forwarded: false, slots, view };
+        let is_forwarded = self.path.is_forwarded();
+        if is_forwarded {
+            self.outputs.push_back((seat.session.clone(), ServerMessage::Forwarded { on: true }));
+        }
         let joined = ServerMessage::Joined {
             room: self.name.clone(),
             you: seat.id.clone(),
@@ -485,6 +498,9 @@ impl Room {
         self.outputs.push_back((session.clone(), joined));
         self.seats.push(seat);
         self.seats_changed = true;
+        if is_forwarded {
+            self.take_to_forwarder(self.seats.len() - 1);
+        }
         self.redraw(self.seats.len() - 1);
         self.redraw_others(&session);
     }
@@ -508,7 +524,14 @@ impl Room {
         let session = session.clone();
         let news = view.update(&others);
         self.outputs.extend(news.into_iter().map(|message| (session.clone(), message)));
-        let RoomView { door_is_news, lobby_is_news, hand_is_news, .. } = self.seats[index].view;
+        let RoomView { path_is_news, slots_are_news, door_is_news, lobby_is_news, hand_is_news, .. } =
+            self.seats[index].view;
+        if path_is_news {
+            self.tell_path(index);
+        }
+        if slots_are_news {
+            self.tell_slots(index);
+        }
         if hand_is_news {
             self.tell_hand(index);
         }
@@ -550,19 +573,5 @@ impl Room {
 
     fn others(&self, index: usize) -> impl Iterator<Item = &Seat> {
         self.seats.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, seat)| seat)
-    }
-}
-
-impl Seat {
-    fn participant(&self) -> Participant {
-        Participant {
-            id: self.id.clone(),
-            name: self.person.name.clone(),
-            key: self.person.device_key().to_owned(),
-            nonce: self.arrival.nonce.clone(),
-            media: self.arrival.media,
-            hand: self.hand,
-            avatar: self.arrival.avatar.clone(),
-        }
     }
 }

@@ -17,6 +17,10 @@ use signaling::message::{Hand, LeaveReason, MediaState, Participant, Participant
 pub(crate) struct RoomView {
     /// Whether the client is following, not behind.
     pub(crate) is_open: bool,
+    /// Where the room's media goes differs from what the client knows.
+    pub(crate) path_is_news: bool,
+    /// What the lines to the forwarder carry differs from what the client knows.
+    pub(crate) slots_are_news: bool,
     /// The door's state differs from what the client knows.
     pub(crate) door_is_news: bool,
     /// This client admits people, and the lobby differs from what it knows.
@@ -43,7 +47,15 @@ impl RoomView {
     /// Creates the view of a newcomer, who receives the others in `joined`.
     pub(crate) fn new(others: impl Iterator<Item = Participant>) -> RoomView {
         let known = others.map(Known::new).collect();
-        RoomView { is_open: true, door_is_news: false, lobby_is_news: false, hand_is_news: false, known }
+        RoomView {
+            is_open: true,
+            path_is_news: false,
+            slots_are_news: false,
+            door_is_news: false,
+            lobby_is_news: false,
+            hand_is_news: false,
+            known,
+        }
     }
 
     /// Records that somebody left. Returns the message to send now, if any.

@@ -4,6 +4,7 @@ mod board;
 mod buckets;
 mod door;
 mod fair;
+mod forwarding;
 mod people;
 mod watching;
 
@@ -11,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use signaling::backlog::{Backlog, Pool, Text};
+use signaling::forwarding::FORWARDER;
 use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage,
     SessionId,
@@ -23,7 +25,7 @@ pub use self::watching::MAX_PIECES;
 use self::watching::{Pieces, Watching};
 use crate::board::{Board, Change, Entry};
 use crate::limits::Limits;
-use crate::room::{Arrival, Directed, Person, Room};
+use crate::room::{Arrival, Directed, ForwarderRequest, Person, Room};
 use crate::source::Source;
 
 /// Actions for the server.
@@ -55,6 +57,9 @@ pub enum Output {
         /// [`signaling::numbering::body`] of the message. [`Rooms::pool`] counts it once for all recipients.
         text: Text,
     },
+    /// Ask the forwarder of media. Its answers come back with [`Rooms::forwarder_answered`] and
+    /// [`Rooms::forwarder_assigned`].
+    Forwarder(ForwarderRequest),
     /// The session has ended. Forget it and close its socket if it has one.
     End {
         /// The session.
@@ -104,6 +109,8 @@ enum ClientConnection {
 #[derive(Debug)]
 struct Session {
     person: Person,
+    /// Whether the client can be in a forwarded room.
+    forwards: bool,
     room: Option<String>,
     /// The room at which they knock.
     knocks: Option<String>,
@@ -171,6 +178,7 @@ impl Rooms {
         self.strangers += usize::from(!person.member);
         let opened = Session {
             person,
+            forwards: false,
             room: None,
             knocks: None,
             watching: Watching::No,
@@ -332,6 +340,12 @@ impl Rooms {
     ) -> Result<(), Refusal> {
         let mut relay = |to: ParticipantId, said| self.relay(now, session, bytes, &to, said);
         match message {
+            ClientMessage::Offer { to, sdp, .. } if to.0 == FORWARDER => {
+                Ok(self.offer_to_forwarder(session, seq, sdp)?)
+            }
+            // The forwarder learns the client's addresses from its checks.
+            ClientMessage::Candidate { to, .. } | ClientMessage::EndOfCandidates { to } if to.0 == FORWARDER => Ok(()),
+            ClientMessage::View { pictures } => Ok(self.display(session, pictures)?),
             ClientMessage::Offer { to, sdp, signature } => relay(to, Directed::Offer(sdp, signature)),
             ClientMessage::Answer { to, sdp, signature } => relay(to, Directed::Answer(sdp, signature)),
             ClientMessage::Candidate { to, candidate } => relay(to, Directed::Candidate(candidate)),
@@ -341,11 +355,11 @@ impl Rooms {
             ClientMessage::ConnectionReport { to, report } => {
                 unless_gone(relay(to, Directed::ConnectionReport(report)))
             }
-            // Nothing is forwarded yet.
-            ClientMessage::View { .. } | ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
+            ClientMessage::Hello(_) => Err(ErrorCode::UnexpectedMessage.into()),
             ClientMessage::Join { room, media, invite, nonce } => {
-                let avatar = self.avatar_of(session);
-                Ok(self.join(session, room, Arrival { media, nonce, avatar }, invite.as_deref())?)
+                let forwards = self.sessions.get(session).is_some_and(|found| found.forwards);
+                let arrival = Arrival { media, nonce, avatar: self.avatar_of(session), forwards };
+                Ok(self.join(session, room, arrival, invite.as_deref())?)
             }
             ClientMessage::Leave => Ok(self.leave(session)?),
             ClientMessage::Media(media) => Ok(self.media(session, media)?),
@@ -390,7 +404,7 @@ impl Rooms {
             return Err(ErrorCode::ServerFull);
         }
         let seats = match entry {
-            Entry::Plain => self.limits.participants,
+            Entry::Plain => self.plain_seats(&name, arrival.forwards),
             Entry::Seated { seats } => usize::from(seats).min(self.limits.participants),
             Entry::Knock => return self.knock(session, name, &person, arrival),
         };
@@ -405,8 +419,9 @@ impl Rooms {
         arrival: Arrival,
         seats: usize,
     ) -> Result<(), ErrorCode> {
+        let policy = self.forward_policy();
         let room = self.rooms.entry(name.to_owned()).or_insert_with(|| Room::new(name));
-        let joined = room.join(session, person, arrival, seats);
+        let joined = room.join(session, person, arrival, seats, policy.as_ref());
         if let (Ok(_), Some(table)) = (&joined, self.board.table_of_room(name))
             && !room.set_door(&table.host, self.board.waits_for_host(name), table.locked)
         {
@@ -510,6 +525,9 @@ impl Rooms {
         }
         while let Some((to, message)) = room.poll_output() {
             self.outputs.push_back(Output::Send { to, message });
+        }
+        while let Some(request) = room.poll_forwarder() {
+            self.outputs.push_back(Output::Forwarder(request));
         }
         if room.is_empty() {
             self.rooms.remove(name);

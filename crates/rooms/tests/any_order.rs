@@ -117,6 +117,7 @@ impl World {
             reactions: free,
             board: free,
             photos: free,
+            ..Rates::default()
         };
         let limits = Limits { participants: PARTICIPANTS, sessions: SESSIONS, rates, ..Limits::default() };
         World {
@@ -205,7 +206,11 @@ impl World {
     fn deliver(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
-                Output::Write(_) | Output::Forgotten(_) | Output::Kept { .. } | Output::Publish { .. } => {}
+                Output::Write(_)
+                | Output::Forgotten(_)
+                | Output::Forwarder(_)
+                | Output::Kept { .. }
+                | Output::Publish { .. } => {}
                 Output::Send { to, message } => {
                     self.received.get_mut(&to).expect("only to live sessions").apply(&message);
                 }

@@ -85,7 +85,7 @@ fn to(outputs: &[Output], session: &SessionId) -> Vec<ServerMessage> {
                 said.push(serde_json::from_str(text).expect("works"))
             }
             Output::Send { .. } | Output::Kept { .. } | Output::Publish { .. } | Output::Write(_) => {}
-            Output::End { .. } | Output::Forgotten(_) => {}
+            Output::End { .. } | Output::Forgotten(_) | Output::Forwarder(_) => {}
         }
     }
     said

@@ -44,6 +44,7 @@ impl Server {
             photos: often,
             reactions: often,
             board: often,
+            ..Rates::default()
         };
         let rooms = Rooms::new(Limits { rates, ..Limits::default() }, board);
         Server { rooms, now: START, begun: Instant::now(), seq: 0, clients: HashMap::new() }

@@ -78,6 +78,7 @@ impl FullServer {
                     }
                 }
                 Output::End { session, .. } => drop(self.queues.remove(&session)),
+                Output::Forwarder(_) => {}
             }
         }
     }

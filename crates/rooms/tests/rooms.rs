@@ -68,6 +68,7 @@ fn to<'a>(outputs: &'a [Output], session: &SessionId) -> Vec<&'a ServerMessage> 
         | Output::End { .. }
         | Output::Write(_)
         | Output::Forgotten(_)
+        | Output::Forwarder(_)
         | Output::Kept { .. }
         | Output::Publish { .. } => None,
     };
@@ -81,6 +82,7 @@ fn errors(outputs: &[Output]) -> Vec<ErrorCode> {
         | Output::End { .. }
         | Output::Write(_)
         | Output::Forgotten(_)
+        | Output::Forwarder(_)
         | Output::Kept { .. }
         | Output::Publish { .. } => None,
     };

@@ -461,6 +461,8 @@ impl Hub {
                     self.say_when_safe(Word::To(to, message));
                 }
                 Output::Publish { to, text } => self.say_when_safe(Word::ToAll(to, text)),
+                // Nothing is forwarded yet.
+                Output::Forwarder(_) => {}
                 Output::End { session, code } => self.end(&session, code),
             }
         }

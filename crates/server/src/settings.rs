@@ -331,6 +331,7 @@ impl Settings {
         let limits = Limits::default();
         let rooms = Limits {
             participants: self.max_participants.unwrap_or(limits.participants),
+            forwarding: None,
             rooms: self.max_rooms.unwrap_or(limits.rooms),
             sessions: self.max_sessions.unwrap_or(limits.sessions),
             resume: self.resume_seconds.map_or(limits.resume, seconds),

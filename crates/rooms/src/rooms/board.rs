@@ -15,13 +15,14 @@ pub(super) fn who(person: &Person) -> Who {
 }
 
 impl Rooms {
-    /// Advances the board's time. Call it several times a second.
+    /// Advances the board's time, and that of the rooms' paths. Call it several times a second.
     pub fn tick(&mut self, unix_ms: u64) {
         self.unix_ms = unix_ms;
         self.board.tick(unix_ms);
         self.settle_board();
         self.open_doors();
         self.settle_board();
+        self.choose_paths();
     }
 
     /// The board, for tests and statistics.

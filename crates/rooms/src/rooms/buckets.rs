@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use signaling::board::BoardRequest;
+use signaling::forwarding::FORWARDER;
 use signaling::message::ClientMessage;
 
 use crate::bucket::{Bucket, Rate};
@@ -24,6 +25,8 @@ pub(super) struct PersonBuckets {
     reactions: Bucket,
     board: Bucket,
     photos: Bucket,
+    forward_offers: Bucket,
+    views: Bucket,
     addressees: HashMap<String, PairBuckets>,
 }
 
@@ -53,6 +56,8 @@ impl PersonBuckets {
             reactions: Bucket::new(rates.reactions, now),
             board: Bucket::new(rates.board, now),
             photos: Bucket::new(rates.photos, now),
+            forward_offers: Bucket::new(rates.forward_offers, now),
+            views: Bucket::new(rates.views, now),
             addressees: HashMap::new(),
         }
     }
@@ -61,6 +66,8 @@ impl PersonBuckets {
     pub(super) fn take(&mut self, now: Instant, bytes: usize, message: Option<&ClientMessage>) -> bool {
         let kind = match message {
             Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
+            Some(ClientMessage::Offer { to, .. }) if to.0 == FORWARDER => Some(&mut self.forward_offers),
+            Some(ClientMessage::View { .. }) => Some(&mut self.views),
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
             Some(ClientMessage::Hand { .. }) => Some(&mut self.hands),
             Some(ClientMessage::Reaction { .. }) => Some(&mut self.reactions),
@@ -76,7 +83,6 @@ impl PersonBuckets {
                 | ClientMessage::Resolution { .. }
                 | ClientMessage::CheckConnection { .. }
                 | ClientMessage::ConnectionReport { .. }
-                | ClientMessage::View { .. }
                 | ClientMessage::Media(_)
                 | ClientMessage::Ping { .. }
                 | ClientMessage::Ack,
@@ -109,7 +115,8 @@ impl PersonBuckets {
         self.forget_addressees(now);
         let kinds =
             [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.reactions, &mut self.board, &mut self.photos];
-        let buckets = [&mut self.messages, &mut self.bytes].into_iter().chain(kinds);
+        let forwarding = [&mut self.forward_offers, &mut self.views];
+        let buckets = [&mut self.messages, &mut self.bytes].into_iter().chain(kinds).chain(forwarding);
         self.addressees.is_empty() && { buckets }.all(|bucket| bucket.is_full(now))
     }
 

@@ -134,7 +134,7 @@ impl World {
     pub(crate) fn deliver(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
-                Output::Write(_) | Output::Forgotten(_) => {}
+                Output::Write(_) | Output::Forgotten(_) | Output::Forwarder(_) => {}
                 Output::Send { to, message } | Output::Kept { to, message } => {
                     self.give(&to, |session| session.deliver(&message).is_ok());
                 }
