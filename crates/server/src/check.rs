@@ -1,9 +1,11 @@
 //! Checks that the settings are valid together.
 
+use std::net::IpAddr;
+
 use signaling::host::is_private;
 use url::Url;
 
-use crate::config::{BuiltinTurn, Config, OpenId, Turn};
+use crate::config::{BuiltinTurn, Config, Forwarding, OpenId, Turn};
 use crate::error::StartError;
 
 /// Longest time for which a server may remember who met whom, in days.
@@ -38,6 +40,9 @@ pub(crate) fn check(config: &Config) -> Result<(), StartError> {
     }
     if let Some(openid) = &config.openid {
         check_openid(config, openid, &require)?;
+    }
+    if let Some(forwarding) = &config.forwarding {
+        check_forwarding(forwarding, &require)?;
     }
     match &config.turn {
         Turn::Off => Ok(()),
@@ -82,6 +87,35 @@ fn check_openid(
     )
 }
 
+fn check_forwarding(
+    forwarding: &Forwarding,
+    require: &impl Fn(bool, &str) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let limits = &forwarding.limits;
+    require(limits.from >= 2, "forward-from must be at least 2: a call needs two")?;
+    require(
+        (limits.from..=sfu::limits::MAX_PARTICIPANTS).contains(&limits.participants),
+        "forward-max-participants must be at least forward-from and at most 60",
+    )?;
+    require((1..=sfu::limits::MAX_ROOMS).contains(&limits.rooms), "forward-max-rooms must be from 1 to 200")?;
+    require(forwarding.person_bits > 0, "forward-person-mbit must be at least 1")?;
+    require(forwarding.room_bits != Some(0), "forward-room-mbit must be at least 1")?;
+    check_external("forward-external-address", &forwarding.external, require)
+}
+
+/// Checks public addresses: one of each family, at most.
+fn check_external(
+    setting: &str,
+    external: &[IpAddr],
+    require: &impl Fn(bool, &str) -> Result<(), StartError>,
+) -> Result<(), StartError> {
+    let of_v4 = external.iter().filter(|ip| ip.is_ipv4()).count();
+    let of_v6 = external.len() - of_v4;
+    require(of_v4 <= 1 && of_v6 <= 1, &format!("{setting} may have one IPv4 and one IPv6 address"))?;
+    let usable = |ip: &IpAddr| !ip.is_unspecified() && !ip.is_multicast();
+    require(external.iter().all(usable), &format!("{setting} must be an address that peers can send to"))
+}
+
 fn check_builtin(
     builtin: &BuiltinTurn,
     require: &impl Fn(bool, &str) -> Result<(), StartError>,
@@ -97,9 +131,5 @@ fn check_builtin(
         builtin.stream_urls.len() <= MAX_STREAM_URLS && builtin.stream_urls.iter().all(is_stream),
         "turn-stream-url must be like turns:turn.lunch.example:443?transport=tcp, and there may be at most 4",
     )?;
-    let of_v4 = builtin.external.iter().filter(|ip| ip.is_ipv4()).count();
-    let of_v6 = builtin.external.len() - of_v4;
-    require(of_v4 <= 1 && of_v6 <= 1, "turn-external-address may have one IPv4 and one IPv6 address")?;
-    let usable = |ip: &std::net::IpAddr| !ip.is_unspecified() && !ip.is_multicast();
-    require(builtin.external.iter().all(usable), "turn-external-address must be an address that peers can send to")
+    check_external("turn-external-address", &builtin.external, require)
 }

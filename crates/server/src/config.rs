@@ -5,13 +5,18 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rooms::{Limits, Rate};
+use rooms::{ForwardLimits, Limits, Rate};
 use url::Url;
 
 /// Default port for WebSockets and web pages.
 pub const DEFAULT_PORT: u16 = 7077;
 /// Default port for STUN and TURN over UDP and TCP, as assigned by RFC 8489 and RFC 8656.
 pub const DEFAULT_TURN_PORT: u16 = 3478;
+/// Default port for forwarded media over UDP.
+pub const DEFAULT_FORWARD_PORT: u16 = 3479;
+/// Most that one person may send to the forwarder by default, in Mbit/s: three encodings and a screen at their best, and as
+/// much again for retransmissions and probes.
+pub(crate) const DEFAULT_FORWARD_PERSON_MBIT: u64 = 20;
 /// Default ports for relayed addresses: the dynamic ports of RFC 6335, as RFC 8656 section 7.2 recommends.
 pub const DEFAULT_RELAY_PORTS: RangeInclusive<u16> = 49_152..=65_535;
 
@@ -63,6 +68,8 @@ pub struct Config {
     pub credential_lifetime: Duration,
     /// STUN and TURN.
     pub turn: Turn,
+    /// Forwarding of media in large rooms. `None`: all media goes directly from person to person.
+    pub forwarding: Option<Forwarding>,
     /// Limits on rooms and sessions, and their rates.
     pub rooms: Limits,
     /// Maximum number of connections, including those without a session.
@@ -164,6 +171,33 @@ pub struct BuiltinTurn {
     pub bandwidth: Option<u64>,
 }
 
+/// Forwarding of media in large rooms, over UDP in this process. Only rooms are forwarded whose clients all can do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forwarding {
+    /// The address for UDP. Port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// Public addresses, at most one for each family. Empty: this machine's own.
+    pub external: Vec<IpAddr>,
+    /// Which rooms are forwarded, and how many. [`Limits::forwarding`] of a server is this.
+    pub limits: ForwardLimits,
+    /// Most that one person may send, in bit/s.
+    pub person_bits: u64,
+    /// Most that one room is sent in all, in bit/s. `None` is no bound.
+    pub room_bits: Option<u64>,
+}
+
+impl Default for Forwarding {
+    fn default() -> Forwarding {
+        Forwarding {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), DEFAULT_FORWARD_PORT),
+            external: Vec::new(),
+            limits: ForwardLimits::default(),
+            person_bits: DEFAULT_FORWARD_PERSON_MBIT * 1_000_000,
+            room_bits: None,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         let limits = Limits::default();
@@ -183,6 +217,7 @@ impl Default for Config {
             meetings_kept: Duration::from_millis(rooms::board::KEPT_MS),
             credential_lifetime: Duration::from_secs(12 * 3600),
             turn: Turn::Builtin(BuiltinTurn::default()),
+            forwarding: None,
             connections: connections_for(limits.sessions),
             rooms: limits,
             connections_per_address: 64,

@@ -31,6 +31,14 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// The UDP address of the forwarder cannot be listened on.
+    #[error("cannot forward media on UDP {address}: {}", listen_advice(.source, "--forward-listen"))]
+    ForwardListen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's error.
+        source: io::Error,
+    },
     /// The TCP address of metrics cannot be listened on.
     #[error("cannot serve metrics on TCP {address}: {}", listen_advice(.source, "--metrics-listen"))]
     MetricsListen {
@@ -113,6 +121,7 @@ impl StartError {
         match self {
             StartError::Listen { .. } => "server_listen",
             StartError::TurnListen { .. } | StartError::TurnStreamListen { .. } => "server_turn_listen",
+            StartError::ForwardListen { .. } => "server_forward_listen",
             StartError::MetricsListen { .. } => "server_metrics_listen",
             StartError::Certificate { .. } => "server_certificate",
             StartError::Data { .. } => "server_data",

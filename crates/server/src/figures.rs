@@ -1,5 +1,7 @@
 //! Figures about the server. They name nobody.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -20,6 +22,7 @@ pub(crate) struct Figures {
     pub(crate) relayed: Counter,
     /// Datagrams that the bound on the bandwidth refused.
     pub(crate) relay_refused: Counter,
+    pub(crate) forwarding: ForwardFigures,
     /// Unix time in seconds; 0 without a certificate from files.
     pub(crate) certificate_expires: Gauge,
 }
@@ -42,9 +45,61 @@ impl Figures {
         registry.register_with_unit("relayed", "Payload that was relayed", Unit::Bytes, self.relayed.clone());
         let refused = self.relay_refused.clone();
         registry.register("relay_refused", "Datagrams that the bound on relayed bandwidth refused", refused);
+        self.forwarding.register(&mut registry);
         let expires = self.certificate_expires.clone();
         let help = "End of the certificate, as Unix time; 0 without one from files";
         registry.register_with_unit("certificate_expires", help, Unit::Seconds, expires);
         registry
+    }
+}
+
+/// Figures about forwarded rooms.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ForwardFigures {
+    pub(crate) rooms: Gauge,
+    /// Connections that work.
+    pub(crate) connections: Gauge,
+    received: Counter,
+    forwarded: Counter,
+    /// Payload.
+    sent: Counter,
+    refused: Counter,
+    keyframe_requests: Counter,
+    switches: Counter,
+    /// Shares of packets, from 0 to 1.
+    pub(crate) loss_down: Gauge<f64, AtomicU64>,
+    pub(crate) loss_up: Gauge<f64, AtomicU64>,
+}
+
+impl ForwardFigures {
+    /// Adds what has happened between two counts.
+    pub(crate) fn update(&self, before: &sfu::Counters, now: &sfu::Counters) {
+        let add = |counter: &Counter, before: u64, now: u64| {
+            counter.inc_by(now.saturating_sub(before));
+        };
+        add(&self.received, before.received, now.received);
+        add(&self.forwarded, before.forwarded, now.forwarded);
+        add(&self.sent, before.forwarded_bytes, now.forwarded_bytes);
+        add(&self.refused, before.refused, now.refused);
+        add(&self.keyframe_requests, before.keyframe_requests, now.keyframe_requests);
+        add(&self.switches, before.switches, now.switches);
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register("forward_rooms", "Forwarded rooms", self.rooms.clone());
+        registry.register("forward_connections", "Connections to the forwarder that work", self.connections.clone());
+        registry.register("forward_packets_received", "Packets from publishers", self.received.clone());
+        registry.register("forward_packets_sent", "Packets to receivers", self.forwarded.clone());
+        registry.register_with_unit("forward_sent", "Payload to receivers", Unit::Bytes, self.sent.clone());
+        let help = "Packets that the bounds of forwarded rooms refused";
+        registry.register("forward_refused", help, self.refused.clone());
+        let help = "Keyframes requested of publishers";
+        registry.register("forward_keyframe_requests", help, self.keyframe_requests.clone());
+        let help = "Changes to another encoding of a picture";
+        registry.register("forward_switches", help, self.switches.clone());
+        let help = "Share of packets to receivers that was lost lately, on average";
+        registry.register_with_unit("forward_loss_down", help, Unit::Ratios, self.loss_down.clone());
+        let help = "Share of packets from publishers that was lost lately, on average";
+        registry.register_with_unit("forward_loss_up", help, Unit::Ratios, self.loss_up.clone());
     }
 }

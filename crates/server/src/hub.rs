@@ -1,6 +1,7 @@
 //! The task that owns all rooms, sessions and accounts. Connections send it messages, and it never waits for them.
 
 mod accounts;
+mod forwarder;
 mod member;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use self::member::Member;
 use crate::accounts::{Accounts, Challenge, Identity, Standing};
 use crate::error::StartError;
 use crate::figures::Figures;
+use crate::forwarding::{HubEnds, Report, Requests};
 use crate::ice::{Entrance, IceDirectory, new_session_id};
 use crate::keeping::{Keeping, Word};
 use crate::line::Line;
@@ -85,18 +87,21 @@ pub(crate) fn spawn(
     limits: Limits,
     ice: IceDirectory,
     relay: Option<Sessions>,
+    forwarder: Option<HubEnds>,
     mut keeping: Keeping,
     figures: Figures,
 ) -> Result<(mpsc::Sender<Command>, watch::Receiver<u64>), StartError> {
     let (sender, receiver) = mpsc::channel(COMMANDS);
     let board = keeping.board(unix_ms())?;
-    let hub = Hub::new(limits, ice, relay, board, keeping, figures);
+    let mut hub = Hub::new(limits, ice, relay, board, keeping, figures);
+    let (requests, reports) = forwarder.map(|HubEnds { requests, reports }| (requests, reports)).unzip();
+    hub.forwarder = requests;
     let revision = hub.revision.subscribe();
-    tokio::spawn(run(hub, receiver));
+    tokio::spawn(run(hub, receiver, reports));
     Ok((sender, revision))
 }
 
-async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>) {
+async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>, mut reports: Option<mpsc::Receiver<Report>>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -108,6 +113,7 @@ async fn run(mut hub: Hub, mut commands: mpsc::Receiver<Command>) {
                 None => return,
             },
             Some(stored) = hub.keeping.next_report() => hub.stored(stored),
+            Some(report) = forwarder::next(&mut reports) => hub.reported(report),
             () = sleep_until(flush) => {}
             _ = tick.tick() => hub.tick(Instant::now()),
         }
@@ -127,6 +133,8 @@ struct Hub {
     ice: IceDirectory,
     /// Receives which sessions may use the relay, if this server has one.
     relay: Option<Sessions>,
+    /// Receives what the forwarder of media is to do, if this server has one.
+    forwarder: Option<Requests>,
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
     accounts: Accounts,
@@ -157,6 +165,7 @@ impl Hub {
             limits,
             ice,
             relay,
+            forwarder: None,
             rooms,
             sessions: HashMap::new(),
             accounts,
@@ -213,6 +222,9 @@ impl Hub {
         self.keeping.hand_over();
         if let Some(relay) = &mut self.relay {
             relay.tick();
+        }
+        if let Some(forwarder) = &mut self.forwarder {
+            forwarder.tick();
         }
         let mut late = Vec::new();
         for (id, member) in &mut self.sessions {
@@ -328,6 +340,7 @@ impl Hub {
         match opened {
             Ok(id) => {
                 tracing::debug!(client = hello.client, sessions = self.rooms.sessions(), "session opened");
+                self.rooms.set_features(&id, &hello.features);
                 self.figures.sessions_opened.inc();
                 if let Some(relay) = &mut self.relay {
                     relay.opened(&id, member);
@@ -461,8 +474,7 @@ impl Hub {
                     self.say_when_safe(Word::To(to, message));
                 }
                 Output::Publish { to, text } => self.say_when_safe(Word::ToAll(to, text)),
-                // Nothing is forwarded yet.
-                Output::Forwarder(_) => {}
+                Output::Forwarder(request) => self.ask_forwarder(request),
                 Output::End { session, code } => self.end(&session, code),
             }
         }
@@ -539,7 +551,7 @@ impl Hub {
             limits: LimitsInfo {
                 max_message_bytes: MAX_FRAME_BYTES,
                 max_participants: self.limits.participants,
-                max_forwarded: None,
+                max_forwarded: self.limits.forwarding.map(|limits| limits.participants),
                 max_chat_chars: MAX_CHAT_CHARS,
             },
             member,

@@ -14,6 +14,7 @@ mod data;
 pub mod error;
 mod feeds;
 mod figures;
+mod forwarding;
 mod frames;
 mod http;
 mod hub;
@@ -34,7 +35,7 @@ mod turn;
 mod udp;
 mod zone;
 
-pub use config::{BuiltinTurn, Config, Tls, Turn};
+pub use config::{BuiltinTurn, Config, Forwarding, Tls, Turn};
 pub use error::StartError;
 pub use server::Server;
 pub use zone::machine_zone;

@@ -14,6 +14,7 @@ use crate::config::{BuiltinTurn, Config, Tls, Turn};
 use crate::connection::{Context, Members};
 use crate::error::StartError;
 use crate::figures::Figures;
+use crate::forwarding::{Forwarding, HubEnds, Started as ForwardingStarted};
 use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
 use crate::ice::{IceDirectory, Place, Shared, StreamPorts};
@@ -41,6 +42,7 @@ pub struct Server {
     stopping: watch::Sender<bool>,
     listener: JoinHandle<()>,
     relay: Option<Relay>,
+    forwarding: Option<Forwarding>,
     turn_streams: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
 }
@@ -70,7 +72,9 @@ impl Server {
         let turn_streams = sockets[1..].iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect();
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
-        let (hub, revision) = hub::spawn(rooms, ice, sessions, Keeping::open(&config)?, figures.clone())?;
+        rooms.forwarding = config.forwarding.as_ref().map(|forwarding| forwarding.limits);
+        let (forwarding, ends) = forward(&config, &figures)?;
+        let (hub, revision) = hub::spawn(rooms, ice, sessions, ends, Keeping::open(&config)?, figures.clone())?;
         memory::tell(&config);
         let (stopping, stops) = watch::channel(false);
         let metrics = serve_metrics(&config, &figures, &stops).await?;
@@ -107,7 +111,7 @@ impl Server {
         let tls = encryption.map(|tls| follow_renewals(tls, &config, &figures, &stops));
         let service = Service { tls, front, turn: streams, figures };
         let listener = tokio::spawn(listener::run(Listeners::new(sockets), service, admission, stops));
-        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay, turn_streams, metrics })
+        Ok(Server { addr, url, fingerprint, config, hub, stopping, listener, relay, forwarding, turn_streams, metrics })
     }
 
     /// The address it listens on, with the actual port.
@@ -128,6 +132,11 @@ impl Server {
     /// The address of STUN and TURN, if this server serves them.
     pub fn turn_addr(&self) -> Option<SocketAddr> {
         self.relay.as_ref().map(Relay::addr)
+    }
+
+    /// The UDP address of the forwarder, if this server forwards media.
+    pub fn forward_addr(&self) -> Option<SocketAddr> {
+        self.forwarding.as_ref().map(Forwarding::addr)
     }
 
     /// The addresses that accept only TURN over TCP, and over TLS if this server has a certificate. [`Server::addr`]
@@ -153,7 +162,17 @@ impl Server {
         if let Some(relay) = self.relay {
             relay.stop().await;
         }
+        if let Some(forwarding) = self.forwarding {
+            forwarding.stop().await;
+        }
     }
+}
+
+/// Starts to forward media, if the settings ask for it.
+fn forward(config: &Config, figures: &Figures) -> Result<(Option<Forwarding>, Option<HubEnds>), StartError> {
+    let Some(forwarding) = &config.forwarding else { return Ok((None, None)) };
+    let ForwardingStarted { forwarding, ends } = Forwarding::start(forwarding, figures.clone())?;
+    Ok((Some(forwarding), Some(ends)))
 }
 
 /// Starts to follow the certificate's files, if it is from files.

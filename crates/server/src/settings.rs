@@ -1,6 +1,7 @@
 //! The program's settings. Flags override environment variables, which override the file.
 
 mod file;
+mod forwarding;
 mod openid;
 
 use std::net::{IpAddr, SocketAddr};
@@ -138,6 +139,32 @@ pub struct Settings {
     /// Most that is relayed in all, in Mbit/s [default: no bound]. Over it, pictures become worse, and sound does not.
     #[arg(long, value_name = "MBIT", env = "LUNCHROOM_TURN_MAX_MBIT")]
     pub turn_max_mbit: Option<u32>,
+
+    /// Forward the media of large rooms on this UDP address, for example 0.0.0.0:3479 [default: none; everybody sends to
+    /// everybody]. Only clients that announce it are forwarded, and none that is shipped does yet.
+    #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_FORWARD_LISTEN")]
+    pub forward_listen: Option<SocketAddr>,
+    /// Public address for forwarded media, if this machine is behind a NAT (at most one IPv4 and one IPv6 address)
+    /// [default: this machine's own].
+    #[arg(long, value_name = "IP", value_delimiter = ',', env = "LUNCHROOM_FORWARD_EXTERNAL_ADDRESS")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub forward_external_address: Option<Vec<IpAddr>>,
+    /// Number of people in a room from which on its media is forwarded, if all their clients can do it [default: 7].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_FORWARD_FROM")]
+    pub forward_from: Option<usize>,
+    /// Maximum number of people in a forwarded room, at most 60 [default: 60].
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_FORWARD_MAX_PARTICIPANTS")]
+    pub forward_max_participants: Option<usize>,
+    /// Maximum number of forwarded rooms, at most 200 [default: 200]. Beyond it, rooms are not forwarded.
+    #[arg(long, value_name = "COUNT", env = "LUNCHROOM_FORWARD_MAX_ROOMS")]
+    pub forward_max_rooms: Option<usize>,
+    /// Most that one person may send to be forwarded, in Mbit/s [default: 20].
+    #[arg(long, value_name = "MBIT", env = "LUNCHROOM_FORWARD_PERSON_MBIT")]
+    pub forward_person_mbit: Option<u32>,
+    /// Most that one forwarded room is sent in all, in Mbit/s [default: no bound]. Over it, pictures become smaller, and
+    /// sound does not.
+    #[arg(long, value_name = "MBIT", env = "LUNCHROOM_FORWARD_ROOM_MBIT")]
+    pub forward_room_mbit: Option<u32>,
 
     /// Secret of the community. People who do not know it need an invite to enter a room, and cannot see the board
     /// [default: none; everybody who can reach the server is a member]. Prefer the environment or the file: other users
@@ -296,6 +323,13 @@ impl Settings {
             turn_max_per_person: self.turn_max_per_person.or(below.turn_max_per_person),
             turn_max_allocations: self.turn_max_allocations.or(below.turn_max_allocations),
             turn_max_mbit: self.turn_max_mbit.or(below.turn_max_mbit),
+            forward_listen: self.forward_listen.or(below.forward_listen),
+            forward_external_address: self.forward_external_address.or(below.forward_external_address),
+            forward_from: self.forward_from.or(below.forward_from),
+            forward_max_participants: self.forward_max_participants.or(below.forward_max_participants),
+            forward_max_rooms: self.forward_max_rooms.or(below.forward_max_rooms),
+            forward_person_mbit: self.forward_person_mbit.or(below.forward_person_mbit),
+            forward_room_mbit: self.forward_room_mbit.or(below.forward_room_mbit),
             member_secret: self.member_secret.or(below.member_secret),
             openid_issuer: self.openid_issuer.or(below.openid_issuer),
             openid_client_id: self.openid_client_id.or(below.openid_client_id),
@@ -328,9 +362,11 @@ impl Settings {
         let tls = self.tls()?;
         let turn = self.turn()?;
         let openid = self.openid()?;
+        let forwarding = self.forwarding()?;
         let limits = Limits::default();
         let rooms = Limits {
             participants: self.max_participants.unwrap_or(limits.participants),
+            // The server takes those of `Config::forwarding`.
             forwarding: None,
             rooms: self.max_rooms.unwrap_or(limits.rooms),
             sessions: self.max_sessions.unwrap_or(limits.sessions),
@@ -356,6 +392,7 @@ impl Settings {
                 .turn_credential_hours
                 .map_or(default.credential_lifetime, |hours| seconds(hours.saturating_mul(3600))),
             turn,
+            forwarding,
             connections: self.max_connections.unwrap_or(connections_for(rooms.sessions)),
             rooms,
             connections_per_address: self.max_connections_per_address.unwrap_or(default.connections_per_address),
@@ -507,13 +544,14 @@ mod tests {
 
     #[test]
     fn contradictory_settings_are_refused() {
-        let contradictions: [&[&str]; 6] = [
+        let contradictions: [&[&str]; 7] = [
             &["--tls-certificate", "a"],
             &["--tls-key", "a"],
             &["--tls-certificate", "a", "--tls-key", "b", "--tls-self-signed"],
             &["--no-turn", "--turn-external", "turn:x"],
             &["--turn-listen", "0.0.0.0:1", "--turn-external", "turn:x"],
             &["--turn-stream-listen", "0.0.0.0:1", "--turn-external", "turn:x"],
+            &["--forward-from", "5"],
         ];
         for flags in contradictions {
             assert!(parse(flags).into_config().is_err(), "{flags:?}");

@@ -707,6 +707,7 @@ export const en = {
     file_too_long: 'That file is too long. Choose one of at most ten minutes.',
     server_listen: 'Hosting didn’t start because the port is in use. Stop the other server and try again.',
     server_turn_listen: 'Hosting didn’t start because another program uses the relay’s port. Stop that program and try again.',
+    server_forward_listen: 'Hosting didn’t start because another program uses the port for large rooms. Stop that program and try again.',
     server_metrics_listen: 'Hosting didn’t start because another program uses the port of the metrics. Stop that program and try again.',
     server_certificate: 'Hosting didn’t start because the server’s certificate can’t be read. Delete the server’s folder and try again.',
     server_data: 'Hosting didn’t start because the server’s folder can’t be written. Check that the disk has space.',

@@ -6,6 +6,7 @@ mod calendar;
 mod calendar_history;
 mod client;
 mod fairness;
+mod forwarding;
 mod hostile;
 mod http;
 mod issuer;

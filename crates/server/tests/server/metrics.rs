@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::client::{PATIENCE, Raw};
 use crate::{config, loopback, start};
 
-async fn get(addr: SocketAddr, path: &str) -> String {
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(addr).await.expect("accepted");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
