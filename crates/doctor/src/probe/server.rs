@@ -283,6 +283,7 @@ async fn greet(socket: &mut Socket, target: &Target, options: &Options) -> Resul
         client: options.client.clone(),
         member: options.member_secret.as_deref().map(|secret| member_proof(secret, &nonce, key.public())),
         resume: None,
+        features: Vec::new(),
     });
     let text = serde_json::to_string(&hello).map_err(|_| Hello::Stranger)?;
     socket.send(Message::text(text)).await.map_err(|_| Hello::Closed)?;
