@@ -51,6 +51,7 @@ pub(crate) fn board(people: Vec<PersonInfo>) -> BoardState {
         hungry_count: 0,
         waiting: None,
         seated: None,
+        order: Default::default(),
     }
 }
 

@@ -203,6 +203,7 @@ mod tests {
             hungry_count: 0,
             waiting: None,
             seated: None,
+            order: Default::default(),
         };
         assert_eq!(next_seat(&board).as_deref(), Some("12:30 Soup (3/4)"));
         board.tables.pop();

@@ -7,8 +7,12 @@
 /** @typedef {import('./model.d.ts').PersonInfo} PersonInfo */
 /** @typedef {import('./model.d.ts').Waiting} Waiting */
 /** @typedef {import('./model.d.ts').TableInfo} TableInfo */
+/** @typedef {import('./model.d.ts').Order} Order */
 /** @typedef {Pick<BoardState, 'now_ms' | 'skew_ms' | 'zone' | 'member' | 'free_count' | 'hungry_count'>} Facts */
 /** @typedef {Facts & { tables: Map<string, TableInfo>, people: Map<string, PersonInfo> }} Snapshot */
+
+/** Nothing of the community's order concerns the person. @type {Order} */
+const NO_ORDER = { steward: false, reports: 0, blocked: [], acts: [] };
 
 export class BoardFold {
   /** The snapshot that is still incomplete. @type {Snapshot | null} */
@@ -17,6 +21,9 @@ export class BoardFold {
   #complete = null;
   /** @type {Waiting | null} */
   #waiting = null;
+
+  /** @type {Order} */
+  #order = NO_ORDER;
 
   /** @param {string} you the own person id, which is the device key */
   constructor(you) {
@@ -34,6 +41,7 @@ export class BoardFold {
       case 'snapshot': return this.#snapshot(news, localMs);
       case 'patch': return this.#patch(news, localMs);
       case 'you': return this.#you(news.waiting ?? null);
+      case 'order': return this.#setOrder(news);
       default: return false;
     }
   }
@@ -45,7 +53,7 @@ export class BoardFold {
     const tables = [...infos.values()].map(info => this.#view(info)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
     const people = [...persons.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
     const seated = tables.find(table => table.mine === 'seat' || table.mine === 'host')?.id ?? null;
-    return { ...facts, tables, people, waiting: this.#waiting, seated };
+    return { ...facts, tables, people, waiting: this.#waiting, seated, order: this.#order };
   }
 
   /** @param {{ since_ms: number, with?: string[] } | null} waiting */
@@ -53,6 +61,13 @@ export class BoardFold {
     const before = JSON.stringify(this.#waiting);
     this.#waiting = waiting && { since_ms: waiting.since_ms, with: waiting.with ?? [] };
     return JSON.stringify(this.#waiting) !== before;
+  }
+
+  /** @param {Record<string, any>} news */
+  #setOrder({ steward = false, reports = 0, blocked = [], acts = [], suspension }) {
+    const before = JSON.stringify(this.#order);
+    this.#order = { steward, reports, blocked, acts, ...(suspension ? { suspension } : {}) };
+    return JSON.stringify(this.#order) !== before;
   }
 
   /** @param {Record<string, any>} message one of the messages of a snapshot @param {number} localMs */

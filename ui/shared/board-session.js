@@ -94,7 +94,8 @@ export class BoardSession {
         this.#take(request => request.awaited === 'devices')?.resolve(message);
         return false;
       case 'about_me':
-        this.#take(request => request.awaited === 'about_me')?.resolve(message);
+      case 'order_book':
+        this.#take(request => request.awaited === message.news)?.resolve(message);
         return false;
       case 'notice': return this.#remind(message);
       default:
@@ -108,7 +109,7 @@ export class BoardSession {
   refused({ about, code, message = '' }) {
     const request = about === undefined ? undefined : this.#take(one => one.about === about);
     // A server from before this request does not know it.
-    const tooOld = code === 'malformed' && /^(about_me|set_avatar|photo .*)$/.test(request?.awaited ?? '');
+    const tooOld = code === 'malformed' && /^(about_me|order_book|set_avatar|photo .*)$/.test(request?.awaited ?? '');
     request?.reject({ code: tooOld ? 'server_too_old' : code, message });
     return request !== undefined;
   }

@@ -12,6 +12,12 @@ const TOPIC_CHARS = 80, PLACE_CHARS = 120;
 const MAX_DEVICES = 10, DEVICE_CHARS = 48;
 /** Number of the avatars' colours, and maximum length of their glyphs, in Unicode scalar values. */
 const COLORS = 8, GLYPH_CHARS = 8;
+/** Maximum length of a report and of a steward's reason, in Unicode scalar values. */
+const REASON_CHARS = 200;
+/** Maximum numbers of blocked people, of acts in one message, and of entries in each list of the stewards' page. */
+const MAX_BLOCKED = 50, MAX_ACTS = 16, MAX_BOOK_ITEMS = 1_000;
+/** What stewards do to people. Other kinds are not shown. */
+const ACTS = ['closed', 'suspended', 'lifted'];
 /** ICE servers beyond this number are ignored. */
 const MAX_ICE_SERVERS = 16;
 
@@ -54,6 +60,8 @@ function unchanged(message) {
 /** @param {Message} news */
 function board(news) {
   if (news.news === 'about_me') return about(news);
+  if (news.news === 'order') return order(news);
+  if (news.news === 'order_book') return orderBook(news);
   const change = { ...news };
   if (news.tables) change.tables = news.tables.map(table);
   if (news.people) change.people = news.people.map(person);
@@ -62,7 +70,36 @@ function board(news) {
 }
 
 /** @param {Message} news */
-const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels), ...(news.account ? { account: { ...withShownName(news.account), devices: devices(news.account.devices) } } : {}) });
+const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels), ...ownOrder(news), ...(news.reports ? { reports: news.reports.map(withText) } : {}), ...(news.account ? { account: { ...withShownName(news.account), devices: devices(news.account.devices) } } : {}) });
+
+/** What of the community's order concerns the person. @param {Message} news */
+const order = news => ({ ...news, ...ownOrder(news), blocked: (news.blocked ?? []).slice(0, MAX_BLOCKED).map(withShownName) });
+
+/** @param {Message} news */
+const ownOrder = news => ({ ...(news.acts ? { acts: news.acts.filter(isKnownAct).slice(0, MAX_ACTS).map(act) } : {}), ...(news.suspension ? { suspension: withReason(news.suspension) } : {}) });
+
+/** @param {Message} news */
+const orderBook = news => ({
+  ...news,
+  reports: (news.reports ?? []).slice(0, MAX_BOOK_ITEMS).map((/** @type {Record<string, any>} */ one) => ({ ...withText(one), by: withShownName(one.by), of: withShownName(one.of) })),
+  suspended: (news.suspended ?? []).slice(0, MAX_BOOK_ITEMS).map((/** @type {Record<string, any>} */ one) => ({ ...withReason(one), name: nameOrNone(one.name) })),
+  acts: (news.acts ?? []).filter(isKnownAct).slice(0, MAX_BOOK_ITEMS).map((/** @type {Record<string, any>} */ one) => ({ ...act(one), name: nameOrNone(one.name), steward: nameOrNone(one.steward) })),
+});
+
+/** @param {Record<string, any>} one */
+const isKnownAct = one => ACTS.includes(one.kind);
+
+/** @param {Record<string, any>} one */
+const act = one => ({ ...withReason(one), topic: shownLabel(one.topic ?? '', TOPIC_CHARS) });
+
+/** @param {Record<string, any>} one */
+const withReason = one => ({ ...one, reason: shownLabel(one.reason ?? '', REASON_CHARS) });
+
+/** @param {Record<string, any>} one */
+const withText = one => ({ ...one, text: shownLabel(one.text ?? '', REASON_CHARS) });
+
+/** The name of somebody who may have been erased. @param {string} name */
+const nameOrNone = name => name ? shownName(name) : '';
 
 /** The devices of an account. @param {{ name: string }[]} all */
 const devices = all => all.slice(0, MAX_DEVICES).map(one => ({ ...one, name: shownLabel(one.name, DEVICE_CHARS) }));

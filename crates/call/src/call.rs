@@ -499,12 +499,13 @@ impl Call {
 
     /// Joins again if the server gave up the seat while we are here. Otherwise the call ends.
     fn left(&mut self, now: Instant, reason: LeaveReason) {
-        if reason == LeaveReason::Left && matches!(self.phase, Phase::Joining | Phase::Knocking) {
+        use LeaveReason::{Left, Removed, Replaced, ServerStopping, Suspended, TableClosed, Timeout};
+        if reason == Left && matches!(self.phase, Phase::Joining | Phase::Knocking) {
             return; // the answer to our leave, before that to the join that followed it
         }
         let kept = match reason {
-            LeaveReason::Timeout | LeaveReason::ServerStopping => self.seat_lost(now),
-            LeaveReason::Left | LeaveReason::Replaced | LeaveReason::Removed => false,
+            Timeout | ServerStopping => self.seat_lost(now),
+            Left | Replaced | Removed | Suspended | TableClosed => false,
         };
         if self.is_active() && !kept {
             self.end(Ended::Removed(reason));

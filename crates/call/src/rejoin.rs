@@ -78,6 +78,7 @@ pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
         | ErrorCode::KnockingRefused
         | ErrorCode::RoomLocked
         | ErrorCode::Removed
+        | ErrorCode::Suspended
         | ErrorCode::Unknown => true,
         ErrorCode::Malformed
         | ErrorCode::TooLarge
@@ -104,6 +105,10 @@ pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
         | ErrorCode::NoSuchDevice
         | ErrorCode::BadPhoto
         | ErrorCode::NoSuchPhoto
+        | ErrorCode::NotSteward
+        | ErrorCode::NoSuchPerson
+        | ErrorCode::TooManyReports
+        | ErrorCode::TooManyBlocked
         | ErrorCode::Muted
         | ErrorCode::ServerStopping
         | ErrorCode::Internal => false,

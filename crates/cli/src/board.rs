@@ -23,7 +23,7 @@ const GIVE_UP: Duration = Duration::from_secs(15);
 const UNREACHABLE: Duration = Duration::from_secs(3);
 /// The syntax of commands.
 const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | cancel TABLE | move TABLE MINUTES_FROM_NOW | eat-now [PERSON...] | \
-                      stop | free | away | about | forget | invite ROOM | calendar | revoke-calendar | board | quit";
+                      stop | free | away | about | order-book | forget | invite ROOM | calendar | revoke-calendar | board | quit";
 
 pub(crate) async fn run(options: BoardOptions) -> Result<()> {
     let engine = Engine::start(EngineConfig {
@@ -126,6 +126,7 @@ async fn answer(engine: &Engine, request: Result<BoardRequest>) -> Value {
         Ok(BoardAnswer::AboutMe(about)) => json!({"t": "about", "about": about}),
         Ok(BoardAnswer::Devices(devices)) => json!({"t": "devices", "devices": devices}),
         Ok(BoardAnswer::Photo(jpeg)) => json!({"t": "photo", "jpeg": jpeg}),
+        Ok(BoardAnswer::OrderBook(book)) => json!({"t": "order_book", "order_book": book}),
         Ok(BoardAnswer::Calendar { token }) => json!({"t": "calendar", "path": format!("/calendar/{}.ics", token.0)}),
         Err(problem) => json!({"t": "error", "code": problem.code, "message": problem.message}),
     }
@@ -150,6 +151,7 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
         "free" => BoardRequest::Presence { presence: Presence::Free },
         "away" => BoardRequest::Presence { presence: Presence::Away },
         "about" => BoardRequest::AboutMe,
+        "order-book" => BoardRequest::OrderBook,
         "forget" => BoardRequest::ForgetMe,
         "calendar" => BoardRequest::Calendar { token: None },
         "revoke-calendar" => BoardRequest::RevokeCalendar,

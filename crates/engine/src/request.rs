@@ -5,7 +5,7 @@ use crate::stats::EngineStats;
 use crate::view::{Picture, Problem, Tile};
 use media::slot::FrameSlot;
 use signaling::account::{AccountDevice, AccountRequest};
-use signaling::board::{AboutMe, BoardRequest, CalendarToken};
+use signaling::board::{AboutMe, BoardRequest, CalendarToken, OrderBook};
 use signaling::message::ParticipantId;
 use std::path::PathBuf;
 use tokio::sync::oneshot;
@@ -26,6 +26,8 @@ pub enum BoardAnswer {
     },
     /// What the server holds about this person.
     AboutMe(Box<AboutMe>),
+    /// Reports, suspensions and acts, for a steward.
+    OrderBook(Box<OrderBook>),
     /// The devices of the person's account.
     Devices(Vec<AccountDevice>),
     /// The requested photo: a JPEG, base64url.

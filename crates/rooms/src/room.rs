@@ -28,6 +28,8 @@ pub struct Person {
     pub name: String,
     /// Whether they are a member of the community.
     pub member: bool,
+    /// Whether they are a steward of the community.
+    pub steward: bool,
     /// Key of the device, if it is not `key`. An account may have several devices.
     pub device: Option<String>,
 }

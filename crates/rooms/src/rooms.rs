@@ -5,6 +5,7 @@ mod buckets;
 mod door;
 mod fair;
 mod forwarding;
+mod order;
 mod people;
 mod watching;
 
@@ -397,6 +398,9 @@ impl Rooms {
             return Err(ErrorCode::UnexpectedMessage);
         }
         let person = joining.person.clone();
+        if self.board.is_suspended(&person.key) {
+            return Err(ErrorCode::Suspended);
+        }
         let entry = self.board.enter(self.unix_ms, &board::who(&person), &name, invite)?;
         // Non-members leave half of all rooms to members.
         let most = if person.member { self.limits.rooms } else { self.limits.rooms / 2 };
@@ -593,6 +597,11 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::NoSuchDevice => "the account has no such device",
         ErrorCode::BadPhoto => "a photo is a JPEG of at most 512 pixels on each side and 44 KiB",
         ErrorCode::NoSuchPhoto => "nobody has this photo",
+        ErrorCode::Suspended => "a steward has suspended you",
+        ErrorCode::NotSteward => "only stewards may do that",
+        ErrorCode::NoSuchPerson => "nobody with that id is here",
+        ErrorCode::TooManyReports => "too many reports wait for a steward",
+        ErrorCode::TooManyBlocked => "too many people are blocked",
         ErrorCode::Unknown => "unknown",
     }
 }

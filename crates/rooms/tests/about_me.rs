@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use rooms::board::{Board, Calendar, Cancelled, Change, Feed, HORIZON_MS, Kind, LastReminder, Saved, Seat, Table, Who};
+use rooms::board::{
+    Board, Calendar, Cancelled, Change, Feed, HORIZON_MS, Kind, LastReminder, Saved, SavedAct, SavedOrder, SavedReport,
+    SavedSuspension, Seat, Table, Who,
+};
 use signaling::board::{
-    AboutMe, AboutTable, BoardNews, Door, Draft, Meeting, NoticeKind, Presence, Sitter, UsedInvite, Waiting,
+    AboutMe, AboutTable, ActKind, BoardNews, Door, Draft, Meeting, NoticeKind, Presence, Sitter, UsedInvite, Waiting,
 };
 use signaling::limits::MAX_FRAME_BYTES;
 use signaling::message::{ErrorCode, ServerMessage};
@@ -25,7 +28,7 @@ fn board() -> Board {
 }
 
 fn who(name: &str) -> Who {
-    Who { key: format!("key of {name}"), name: name.into(), member: true }
+    Who { key: format!("key of {name}"), name: name.into(), member: true, steward: false }
 }
 
 fn slot(starts_ms: u64) -> Draft {
@@ -213,6 +216,38 @@ fn largest() -> Saved {
         feeds: vec![(key.clone(), Feed { id: [1; 32], used: FRIDAY })],
         cancelled: (0..64).map(|n| (key.clone(), format!("gone {n}"), lunch(n))).collect(),
         avatars: Vec::new(),
+        order: largest_order(&key),
+    }
+}
+
+fn largest_order(key: &str) -> SavedOrder {
+    let long = || "\u{1F35C}".repeat(200);
+    let report = |n: u32| SavedReport {
+        at: FRIDAY + u64::from(n),
+        by: key.to_owned(),
+        by_name: long(),
+        of: format!("{n:043}"),
+        of_name: long(),
+        text: long(),
+        in_call: true,
+    };
+    let act = |n: u32| SavedAct {
+        at: FRIDAY + u64::from(n),
+        kind: ActKind::Closed,
+        key: key.to_owned(),
+        name: long(),
+        topic: "\"".repeat(80),
+        reason: long(),
+        until: Some(u64::MAX),
+        steward: String::new(),
+        steward_name: long(),
+        seen: false,
+    };
+    SavedOrder {
+        blocks: (0..50).map(|n| (key.to_owned(), format!("{n:043}"), long())).collect(),
+        reports: (0..10).map(|n| (n, report(n))).collect(),
+        suspended: vec![(key.to_owned(), SavedSuspension { name: long(), since: 0, until: None, reason: long() })],
+        acts: (0..16).map(|n| (n, act(n))).collect(),
     }
 }
 
@@ -220,8 +255,12 @@ fn largest() -> Saved {
 fn the_largest_answer_fits_in_a_frame_and_counts_what_is_missing() {
     let about = board_of(largest()).about(FRIDAY, &Who { name: "\"".repeat(192), ..who("Ada") });
     let (tables, invites, met) = (about.tables.len(), about.invites.len(), about.met.len());
-    assert!(tables >= 30 && invites == 100 && met == 400, "{tables} {invites} {met}");
-    assert_eq!(about.left_out as usize, 1_064 - tables + 200 - invites + 2_000 - met);
+    let (reports, acts) = (about.reports.len(), about.acts.len());
+    assert!(tables >= 20 && invites == 100 && met == 400, "{tables} {invites} {met}");
+    assert!(reports >= 3 && acts >= 3 && about.blocked == 50 && about.suspension.is_some(), "{reports} {acts}");
+    let missing = 1_064 - tables + 200 - invites + 2_000 - met + 10 - reports + 16 - acts;
+    assert_eq!(about.left_out as usize, missing);
+    assert_eq!(about.acts[0].at_ms, FRIDAY + 15, "the newest stay");
     assert_eq!(about.tables[0].starts_ms, FRIDAY, "the nearest stay");
     assert_eq!(about.invites[0].expires_ms, FRIDAY + 199, "those that last longest stay");
     assert_eq!((about.met[0].at_ms, about.met[399].at_ms), (FRIDAY, FRIDAY - 399), "the newest stay");

@@ -169,7 +169,7 @@ impl World {
 
     fn open(&mut self, device: u8) {
         let session = SessionId(format!("s{}", self.devices.len()));
-        let person = Person { key: format!("k{device}"), name: "x".into(), member: true, device: None };
+        let person = Person { key: format!("k{device}"), name: "x".into(), member: true, steward: false, device: None };
         let room_left = self.sessions.len() < SESSIONS;
         let opened = self.rooms.open(self.now, session.clone(), person).is_ok();
         assert_eq!(opened, room_left);

@@ -20,7 +20,7 @@ fn board(zone: &str) -> Board {
 }
 
 fn who(name: &str) -> Who {
-    Who { key: format!("key of {name}"), name: name.into(), member: true }
+    Who { key: format!("key of {name}"), name: name.into(), member: true, steward: false }
 }
 
 fn guest(name: &str) -> Who {
@@ -401,7 +401,7 @@ fn guests_see_counts_and_members_see_names() {
 #[test]
 fn a_full_board_fits_into_frames() {
     let mut board = board("Asia/Seoul");
-    let long = |n: u32| Who { key: format!("{n:043}"), name: "\u{1F35C}\"".repeat(24), member: true };
+    let long = |n: u32| Who { key: format!("{n:043}"), name: "\u{1F35C}\"".repeat(24), member: true, steward: false };
     for n in 0..2_000 {
         board.come(&long(n));
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rooms::board::{
-    Board, Calendar, Cancelled, Change, Feed, GATHER_MS, Hungry, InviteId, Key, Saved, SavedAvatar, Table, Who,
+    Board, Calendar, Cancelled, Change, Feed, GATHER_MS, Hungry, InviteId, Key, OrderChange, Saved, SavedAct,
+    SavedAvatar, SavedOrder, SavedReport, SavedSuspension, Table, Who,
 };
 use signaling::board::{BoardNews, Door, Draft, Presence};
 use signaling::board_fold::{BoardFold, BoardState};
@@ -76,6 +77,10 @@ struct Store {
     feeds: BTreeMap<Key, Feed>,
     cancelled: BTreeMap<(Key, String), Cancelled>,
     avatars: BTreeMap<Key, SavedAvatar>,
+    blocks: BTreeMap<(Key, Key), String>,
+    reports: BTreeMap<u32, SavedReport>,
+    suspended: BTreeMap<Key, SavedSuspension>,
+    acts: BTreeMap<u32, SavedAct>,
 }
 
 impl Store {
@@ -95,6 +100,8 @@ impl Store {
                 self.met.retain(|(a, b), _| *a != key && *b != key);
                 self.invites.retain(|(_, used, _)| *used != key);
                 self.hungry.remove(&key);
+                self.blocks.retain(|(own, other), _| *own != key && *other != key);
+                self.suspended.remove(&key);
             }
             Change::Prune { met_before, invites_before } => {
                 self.met.retain(|_, at| *at >= met_before);
@@ -125,6 +132,16 @@ impl Store {
             Change::Avatar { key, avatar: None } => {
                 self.avatars.remove(&key);
             }
+            Change::Order(change) => self.write_order(change),
+        }
+    }
+
+    fn write_order(&mut self, change: OrderChange) {
+        match change {
+            OrderChange::Block { key, other, name } => set(&mut self.blocks, (key, other), name),
+            OrderChange::Report { id, report } => set(&mut self.reports, id, report.map(|one| *one)),
+            OrderChange::Suspension { key, suspension } => set(&mut self.suspended, key, suspension),
+            OrderChange::Act { id, act } => set(&mut self.acts, id, act.map(|one| *one)),
         }
     }
 
@@ -141,8 +158,25 @@ impl Store {
                 .map(|((key, id), lunch)| (key.clone(), id.clone(), lunch.clone()))
                 .collect(),
             avatars: self.avatars.iter().map(|(key, avatar)| (key.clone(), avatar.clone())).collect(),
+            order: SavedOrder {
+                blocks: self
+                    .blocks
+                    .iter()
+                    .map(|((key, other), name)| (key.clone(), other.clone(), name.clone()))
+                    .collect(),
+                reports: self.reports.clone().into_iter().collect(),
+                suspended: self.suspended.clone().into_iter().collect(),
+                acts: self.acts.clone().into_iter().collect(),
+            },
         }
     }
+}
+
+fn set<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: Option<V>) {
+    match value {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
 }
 
 struct World {
@@ -156,7 +190,7 @@ struct World {
 }
 
 fn who(n: u8) -> Who {
-    Who { key: format!("key {n}"), name: format!("Person {n}"), member: true }
+    Who { key: format!("key {n}"), name: format!("Person {n}"), member: true, steward: false }
 }
 
 impl World {

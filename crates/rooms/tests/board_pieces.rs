@@ -148,7 +148,7 @@ fn repeated_subscriptions_cost_at_most_one_window() {
 fn deleting_as_a_guest_reveals_no_tables() {
     let mut world = World::with(full_board());
     let guest = SessionId("guest".into());
-    let person = rooms::Person { key: "guest".into(), name: "Gus".into(), member: false, device: None };
+    let person = rooms::Person { key: "guest".into(), name: "Gus".into(), member: false, steward: false, device: None };
     world.rooms.open(world.now, guest.clone(), person).unwrap();
     for table in [format!("{:016}", 7), "0000000000000000000".into()] {
         let request = ClientMessage::Board(BoardRequest::Delete { table });

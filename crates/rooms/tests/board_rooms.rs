@@ -26,7 +26,7 @@ impl Server {
 
     fn open(&mut self, name: &str, member: bool) -> SessionId {
         let session = SessionId(format!("session of {name}"));
-        let person = Person { key: format!("key of {name}"), name: name.into(), member, device: None };
+        let person = Person { key: format!("key of {name}"), name: name.into(), member, steward: false, device: None };
         self.rooms.open(Instant::now(), session.clone(), person).expect("works");
         self.drain();
         session

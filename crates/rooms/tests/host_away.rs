@@ -57,7 +57,7 @@ impl Server {
     fn open(&mut self, name: &str, member: bool) -> SessionId {
         self.seq += 1;
         let session = SessionId(format!("{name} {}", self.seq));
-        let person = Person { key: format!("key of {name}"), name: name.into(), member, device: None };
+        let person = Person { key: format!("key of {name}"), name: name.into(), member, steward: false, device: None };
         self.rooms.open(self.instant(), session.clone(), person).expect("room for one more");
         self.clients.insert(session.clone(), ClientState::default());
         self.deliver();

@@ -49,7 +49,13 @@ impl FullServer {
 
     fn open(&mut self, n: usize) -> SessionId {
         let id = SessionId(format!("{n:043}"));
-        let person = Person { key: format!("{n:043}"), name: "\u{1F35C}".repeat(46), member: true, device: None };
+        let person = Person {
+            key: format!("{n:043}"),
+            name: "\u{1F35C}".repeat(46),
+            member: true,
+            steward: false,
+            device: None,
+        };
         let ip = std::net::Ipv4Addr::from(0x1400_0000 + n as u32);
         self.rooms.open_from(self.now, id.clone(), person, Source::all(ip.into())).expect("there is room");
         self.queues.insert(id.clone(), (ServerSession::with_pool(self.rooms.pool().clone()), 0));

@@ -31,7 +31,7 @@ impl Server {
 
     fn open_with_key(&mut self, name: &str, key: &str) -> SessionId {
         let session = SessionId(format!("session of {name}"));
-        let person = Person { key: key.into(), name: name.into(), member: true, device: None };
+        let person = Person { key: key.into(), name: name.into(), member: true, steward: false, device: None };
         self.rooms.open(self.now, session.clone(), person).expect("there is room");
         session
     }
@@ -426,7 +426,7 @@ fn an_idle_session_is_not_kept() {
     server.rooms.disconnected(server.now, &bob);
     assert_eq!(server.rooms.resume(&bob, "bob"), Ok(()), "a member with a subscription");
     let eve = SessionId("eve".into());
-    let stranger = Person { key: "eve".into(), name: "eve".into(), member: false, device: None };
+    let stranger = Person { key: "eve".into(), name: "eve".into(), member: false, steward: false, device: None };
     server.rooms.open(server.now, eve.clone(), stranger).unwrap();
     server.say(&eve, ClientMessage::Leave);
     server.rooms.disconnected(server.now, &eve);
@@ -437,7 +437,7 @@ fn an_idle_session_is_not_kept() {
 fn guests_may_use_half_of_the_sessions_and_rooms() {
     let mut server = Server::new(Limits { sessions: 10, ..Limits::default() });
     let mut open = |n: usize, member| {
-        let person = Person { key: format!("key {n}"), name: "x".into(), member, device: None };
+        let person = Person { key: format!("key {n}"), name: "x".into(), member, steward: false, device: None };
         server.rooms.open(server.now, SessionId(format!("session {n}")), person).is_ok()
     };
     assert_eq!((0..20).filter(|n| open(*n, false)).count(), 5);
@@ -451,7 +451,7 @@ fn sessions_per_person_and_source_are_limited_and_freed() {
     let mut rooms = Rooms::new(limits, board());
     let now = Instant::now();
     let open = |rooms: &mut Rooms, n: usize, key: &str, ip: &str| {
-        let person = Person { key: key.into(), name: "x".into(), member: true, device: None };
+        let person = Person { key: key.into(), name: "x".into(), member: true, steward: false, device: None };
         rooms.open_from(now, SessionId(format!("s{n}")), person, Source::all(ip.parse().unwrap()))
     };
     assert_eq!((0..10).filter(|n| open(&mut rooms, *n, "one key", "192.0.2.1").is_ok()).count(), 3);
@@ -542,7 +542,7 @@ fn a_client_that_keeps_flooding_is_ended_and_its_seat_freed() {
 fn rooms_and_sessions_are_limited_and_freed() {
     let mut server = Server::new(Limits { rooms: 1, sessions: 2, ..Limits::default() });
     let (ada, bob) = (server.open("ada"), server.open("bob"));
-    let person = || Person { key: "eve".into(), name: "eve".into(), member: true, device: None };
+    let person = || Person { key: "eve".into(), name: "eve".into(), member: true, steward: false, device: None };
     let late = SessionId("late".into());
     assert_eq!(server.rooms.open(server.now, late.clone(), person()), Err(ErrorCode::ServerFull));
     server.join(&ada, "soup");

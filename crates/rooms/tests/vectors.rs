@@ -13,7 +13,7 @@ fn board(now: u64) -> Board {
 }
 
 fn ada() -> Who {
-    Who { key: "key of Ada".into(), name: "Ada".into(), member: true }
+    Who { key: "key of Ada".into(), name: "Ada".into(), member: true, steward: false }
 }
 
 /// A board with the table of a case, when the table is created. Returns the board and the name of the table's room.

@@ -59,6 +59,8 @@ pub struct Config {
     /// Where people sign in with an account. `None`: nobody can. With accounts and without a secret, only devices of
     /// accounts are members.
     pub openid: Option<OpenId>,
+    /// Stewards of the community, by the key of a device or the id of a person.
+    pub stewards: Vec<String>,
     /// IANA time zone of the community, for weekly lunches.
     pub zone: String,
     /// For how long the server remembers who met whom. Zero: not at all.
@@ -105,6 +107,8 @@ pub struct OpenId {
     pub role_claim: Option<String>,
     /// People with one of these roles are members. Empty: everybody with an account.
     pub member_roles: Vec<String>,
+    /// People with one of these roles are stewards, and members too.
+    pub steward_roles: Vec<String>,
     /// Only people with a verified e-mail address of one of these domains are members. Empty: any.
     pub email_domains: Vec<String>,
 }
@@ -213,6 +217,7 @@ impl Default for Config {
             secret: None,
             member_secret: None,
             openid: None,
+            stewards: Vec::new(),
             zone: "UTC".into(),
             meetings_kept: Duration::from_millis(rooms::board::KEPT_MS),
             credential_lifetime: Duration::from_secs(12 * 3600),

@@ -138,6 +138,8 @@ struct Hub {
     rooms: Rooms,
     sessions: HashMap<SessionId, Member>,
     accounts: Accounts,
+    /// Keys of stewards in the settings.
+    stewards: Vec<String>,
     /// Sessions to end when everything decided before is on disk. Emptied after each command.
     endings: Vec<(SessionId, ErrorCode)>,
     keeping: Keeping,
@@ -160,7 +162,7 @@ impl Hub {
         figures: Figures,
     ) -> Hub {
         let rooms = Rooms::new(limits.clone(), board);
-        let accounts = keeping.accounts();
+        let (accounts, stewards) = (keeping.accounts(), keeping.stewards());
         Hub {
             limits,
             ice,
@@ -169,6 +171,7 @@ impl Hub {
             rooms,
             sessions: HashMap::new(),
             accounts,
+            stewards,
             endings: Vec::new(),
             keeping,
             figures,

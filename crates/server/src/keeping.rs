@@ -53,6 +53,7 @@ pub(crate) struct Keeping {
     saved_accounts: accounts::Saved,
     /// The issuer whose accounts count, if there is one.
     issuer: Option<String>,
+    stewards: Vec<String>,
     /// Batches that the store has not accepted yet, in order. Bounded by [`MOST_WAITING`] through
     /// [`Keeping::is_stuck`].
     backlog: VecDeque<(u64, Changes)>,
@@ -91,6 +92,7 @@ impl Keeping {
             saved,
             saved_accounts,
             issuer: config.openid.as_ref().map(|openid| openid.issuer.clone()),
+            stewards: config.stewards.clone(),
             backlog,
             gate,
             given,
@@ -110,6 +112,11 @@ impl Keeping {
     /// Builds the accounts from what was stored.
     pub(crate) fn accounts(&mut self) -> Accounts {
         Accounts::new(std::mem::take(&mut self.saved_accounts), self.issuer.clone())
+    }
+
+    /// Keys of stewards in the settings.
+    pub(crate) fn stewards(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.stewards)
     }
 
     /// Receives the next report of the store.

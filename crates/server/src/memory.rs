@@ -1,12 +1,14 @@
 //! The most memory that the server can use: the sum of every bound. ARCHITECTURE.md lists them in a table.
 
 use rooms::board::{
-    MAX_BARRED, MAX_CANCELLED, MAX_FEEDS, MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS, MAX_REMOVED, MAX_TABLES,
+    MAX_ACTS, MAX_BARRED, MAX_BLOCKS, MAX_CANCELLED, MAX_FEEDS, MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS,
+    MAX_REMOVED, MAX_REPORTS, MAX_SUSPENDED, MAX_TABLES,
 };
 use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
 use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
 use signaling::limits::{
-    BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_PLACE_CHARS, MAX_TABLE_LINE, MAX_TOPIC_CHARS, TABLE_SEATS,
+    BOARD_PIECE_BYTES, MAX_FRAME_BYTES, MAX_NAME_BYTES, MAX_PLACE_CHARS, MAX_REASON_CHARS, MAX_TABLE_LINE,
+    MAX_TOPIC_CHARS, TABLE_SEATS,
 };
 
 use crate::accounts::{MAX_ACCOUNTS, MAX_ALL_DEVICES, MAX_CODES};
@@ -61,6 +63,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("people and their rates", (sessions + MAX_REMEMBERED) * PERSON_BYTES),
         part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
         part("the board", board()),
+        part("reports, blocks and suspensions", order()),
         part("calendar feeds", feeds()),
         part("accounts", accounts(config)),
         part("the board on its way to the disk", UNWRITTEN_BYTES),
@@ -80,6 +83,15 @@ fn board() -> usize {
 fn feeds() -> usize {
     let lunch = 2 * ENTRY + MAX_TOPIC_CHARS * 4 + MAX_PLACE_CHARS * 4;
     MAX_FEEDS * 2 * ENTRY + MAX_CANCELLED * lunch + 2 * KEPT_BYTES + feeds::MAX_SOURCES * ENTRY
+}
+
+/// Reports, blocks, suspensions, and what stewards did.
+fn order() -> usize {
+    let named = 2 * (ENTRY + MAX_NAME_BYTES);
+    let said = named + MAX_REASON_CHARS * 4;
+    MAX_BLOCKS * (2 * ENTRY + MAX_NAME_BYTES)
+        + (MAX_REPORTS + MAX_SUSPENDED) * said
+        + MAX_ACTS * (said + MAX_TOPIC_CHARS * 4)
 }
 
 /// Accounts, their devices, and sign-ins, if people can sign in.

@@ -13,6 +13,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser};
 use rooms::{Limits, Rate};
 use serde::{Deserialize, Deserializer};
+use signaling::identity::PublicKey;
 use url::Url;
 
 pub use self::file::misnamed_variables;
@@ -197,11 +198,21 @@ pub struct Settings {
     #[arg(long, value_name = "ROLE", value_delimiter = ',', env = "LUNCHROOM_OPENID_MEMBER_ROLES")]
     #[serde(deserialize_with = "one_or_many")]
     pub openid_member_roles: Option<Vec<String>>,
+    /// People with one of these roles are stewards, who keep order, and members too (repeat the flag or separate by
+    /// commas) [default: none].
+    #[arg(long, value_name = "ROLE", value_delimiter = ',', env = "LUNCHROOM_OPENID_STEWARD_ROLES")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub openid_steward_roles: Option<Vec<String>>,
     /// Only people with a verified e-mail address of one of these domains are members (repeat the flag or separate by
     /// commas) [default: any].
     #[arg(long, value_name = "DOMAIN", value_delimiter = ',', env = "LUNCHROOM_OPENID_EMAIL_DOMAINS")]
     #[serde(deserialize_with = "one_or_many")]
     pub openid_email_domains: Option<Vec<String>>,
+    /// Members who keep order, by the key that their settings show under "What this server knows about me" (repeat the
+    /// flag or separate by commas). A name would not do: anybody can use any [default: none].
+    #[arg(long, value_name = "KEY", value_delimiter = ',', env = "LUNCHROOM_STEWARDS")]
+    #[serde(deserialize_with = "one_or_many")]
+    pub stewards: Option<Vec<String>>,
     /// Time zone of the community, for example Asia/Seoul, for weekly lunches [default: this machine's].
     #[arg(long, value_name = "NAME", env = "LUNCHROOM_ZONE")]
     pub zone: Option<String>,
@@ -338,7 +349,9 @@ impl Settings {
             openid_scopes: self.openid_scopes.or(below.openid_scopes),
             openid_role_claim: self.openid_role_claim.or(below.openid_role_claim),
             openid_member_roles: self.openid_member_roles.or(below.openid_member_roles),
+            openid_steward_roles: self.openid_steward_roles.or(below.openid_steward_roles),
             openid_email_domains: self.openid_email_domains.or(below.openid_email_domains),
+            stewards: self.stewards.or(below.stewards),
             zone: self.zone.or(below.zone),
             meetings_days: self.meetings_days.or(below.meetings_days),
             max_participants: self.max_participants.or(below.max_participants),
@@ -363,6 +376,7 @@ impl Settings {
         let turn = self.turn()?;
         let openid = self.openid()?;
         let forwarding = self.forwarding()?;
+        let stewards = self.stewards()?;
         let limits = Limits::default();
         let rooms = Limits {
             participants: self.max_participants.unwrap_or(limits.participants),
@@ -386,6 +400,7 @@ impl Settings {
             secret: self.turn_secret,
             member_secret: self.member_secret,
             openid,
+            stewards,
             zone: self.zone.unwrap_or_else(machine_zone),
             meetings_kept: self.meetings_days.map_or(default.meetings_kept, days),
             credential_lifetime: self
@@ -404,6 +419,14 @@ impl Settings {
             silence: default.silence,
             retry_after: self.retry_after_ms.map_or(default.retry_after, |ms| Duration::from_millis(ms.into())),
         })
+    }
+
+    fn stewards(&self) -> Result<Vec<String>, StartError> {
+        let stewards = self.stewards.clone().unwrap_or_default();
+        match stewards.iter().find(|key| PublicKey::parse(key).is_none()) {
+            Some(wrong) => Err(StartError::Config(format!("stewards: {wrong:?} is not the key of a device"))),
+            None => Ok(stewards),
+        }
     }
 
     fn tls(&self) -> Result<Tls, StartError> {

@@ -66,14 +66,15 @@ impl Cause {
             | ServerMessage::Avatar { .. }
             | ServerMessage::Reaction { .. }
             | ServerMessage::Room(RoomNews::Lobby { .. } | RoomNews::State { .. })
-            | ServerMessage::Board(BoardNews::Notice(_) | BoardNews::You { .. }) => Cause::Event,
+            | ServerMessage::Board(BoardNews::Notice(_) | BoardNews::You { .. } | BoardNews::Order(_)) => Cause::Event,
             ServerMessage::Board(BoardNews::Snapshot(_) | BoardNews::Patch(_)) => Cause::Board,
             ServerMessage::Board(
                 BoardNews::Done { .. }
                 | BoardNews::Invite { .. }
                 | BoardNews::Photo { .. }
                 | BoardNews::Calendar { .. }
-                | BoardNews::AboutMe(_),
+                | BoardNews::AboutMe(_)
+                | BoardNews::OrderBook(_),
             )
             | ServerMessage::Room(RoomNews::Knocking { .. })
             | ServerMessage::Account(_)

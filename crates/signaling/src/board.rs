@@ -5,10 +5,12 @@
 //! key; [`crate::board_fold::BoardFold`] implements this.
 
 mod about_me;
+mod order;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::about_me::{AboutAccount, AboutMe, AboutTable, Meeting, UsedInvite};
+pub use self::about_me::{AboutAccount, AboutMe, AboutReport, AboutTable, Meeting, UsedInvite};
+pub use self::order::{Act, ActKind, Order, OrderBook, OrderReport, StewardAct, SuspendedPerson, Suspension, Whom};
 use crate::avatar::Avatar;
 use crate::id::ParticipantId;
 
@@ -178,6 +180,56 @@ pub enum BoardRequest {
         /// Hours of validity.
         hours: u32,
     },
+    /// Reports somebody to the stewards. Another report of the same person replaces the earlier one.
+    Report {
+        /// Whom.
+        #[serde(flatten)]
+        whom: Whom,
+        /// What happened: one line.
+        text: String,
+    },
+    /// Never again seats the sender with somebody by `eat_now`. The other does not learn of it.
+    Block {
+        /// Whom.
+        #[serde(flatten)]
+        whom: Whom,
+    },
+    /// Ends a block.
+    Unblock {
+        /// Person id.
+        person: String,
+    },
+    /// Acknowledges what was done to the sender. It is not sent again.
+    Seen,
+    /// Closes a table, including all repetitions of a weekly one, and ends its call. Only stewards may do this.
+    CloseTable {
+        /// The table.
+        table: String,
+        /// Why, for the people at it.
+        reason: String,
+    },
+    /// Suspends somebody. Only stewards may do this.
+    Suspend {
+        /// Person id.
+        person: String,
+        /// For how many hours; 0: until it is lifted.
+        #[serde(default)]
+        hours: u32,
+        /// Why, for the person.
+        reason: String,
+    },
+    /// Lifts a suspension. Only stewards may do this.
+    Lift {
+        /// Id of the suspended person.
+        person: String,
+    },
+    /// Asks for reports, suspensions and acts. Only stewards may do this.
+    OrderBook,
+    /// Deletes a report that needs nothing more. Only stewards may do this.
+    CloseReport {
+        /// Its number.
+        report: u32,
+    },
 }
 
 /// A message about the board from the server: `{"type":"board","news":"patch",…}`.
@@ -213,6 +265,11 @@ pub enum BoardNews {
         /// The JPEG, base64url.
         jpeg: String,
     },
+    /// What of the community's order concerns this person: after the snapshot, unless it is nothing, and when it
+    /// changes.
+    Order(Order),
+    /// Reports, suspensions and acts, for a steward who asked for them.
+    OrderBook(Box<OrderBook>),
     /// The address of the person's calendar: `/calendar/TOKEN.ics` at the server's address.
     Calendar {
         /// The token.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::board::{BoardNews, Notice, NoticeKind, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting};
+use crate::board::{
+    BoardNews, Notice, NoticeKind, Order, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting,
+};
 use crate::limits::MAX_BOARD_ITEMS;
 
 /// Notices kept for the app. When full, the oldest is dropped: the board itself shows its contents.
@@ -44,6 +46,8 @@ pub struct BoardState {
     pub waiting: Option<Waiting>,
     /// The earliest table at which this person has a seat.
     pub seated: Option<String>,
+    /// What of the community's order concerns this person.
+    pub order: Order,
 }
 
 /// A table as one person sees it: what the server says of it, and this person's part in it.
@@ -81,6 +85,7 @@ pub struct BoardFold {
     building: Option<BoardContents>,
     whole: Option<BoardContents>,
     waiting: Option<Waiting>,
+    order: Order,
     notices: VecDeque<Notice>,
 }
 
@@ -100,7 +105,14 @@ impl BoardFold {
     /// Creates an empty board. `you` is the person id: this client's key for the server
     /// ([`crate::identity::PublicKey`] as text).
     pub fn new(you: impl Into<String>) -> BoardFold {
-        BoardFold { you: you.into(), building: None, whole: None, waiting: None, notices: VecDeque::new() }
+        BoardFold {
+            you: you.into(),
+            building: None,
+            whole: None,
+            waiting: None,
+            order: Order::default(),
+            notices: VecDeque::new(),
+        }
     }
 
     /// Applies a message that arrived at `local_ms` by this machine's clock (Unix milliseconds; it need not be
@@ -110,6 +122,7 @@ impl BoardFold {
             BoardNews::Snapshot(piece) => self.snapshot(local_ms, piece),
             BoardNews::Patch(patch) => self.patch(local_ms, patch),
             BoardNews::You { waiting } => std::mem::replace(&mut self.waiting, waiting.clone()) != *waiting,
+            BoardNews::Order(order) => std::mem::replace(&mut self.order, order.clone()) != *order,
             // A kind that this version has no words for.
             BoardNews::Notice(Notice { kind: NoticeKind::Unknown, .. }) => false,
             BoardNews::Notice(notice) => {
@@ -123,6 +136,7 @@ impl BoardFold {
             | BoardNews::Photo { .. }
             | BoardNews::Calendar { .. }
             | BoardNews::AboutMe(_)
+            | BoardNews::OrderBook(_)
             | BoardNews::Done { .. } => false,
         }
     }
@@ -156,6 +170,7 @@ impl BoardFold {
             hungry_count: contents.hungry_count,
             waiting: self.waiting.clone(),
             seated,
+            order: self.order.clone(),
         })
     }
 

@@ -65,6 +65,11 @@ pub fn close_code(code: ErrorCode) -> u16 {
         ErrorCode::NoSuchDevice => 4036,
         ErrorCode::BadPhoto => 4037,
         ErrorCode::NoSuchPhoto => 4038,
+        ErrorCode::Suspended => 4039,
+        ErrorCode::NotSteward => 4040,
+        ErrorCode::NoSuchPerson => 4041,
+        ErrorCode::TooManyReports => 4042,
+        ErrorCode::TooManyBlocked => 4043,
         ErrorCode::Unknown => 4099,
     }
 }

@@ -62,6 +62,16 @@ pub const MAX_LOBBY: usize = 24;
 pub const INVITE_USES: std::ops::RangeInclusive<u16> = 1..=100;
 /// Hours for which one invite can be valid; the maximum is two weeks.
 pub const INVITE_HOURS: std::ops::RangeInclusive<u32> = 1..=336;
+/// Characters (Unicode scalar values) of a report, and of a steward's reason.
+pub const MAX_REASON_CHARS: usize = 200;
+/// Hours for which a steward can suspend somebody; at most a year. 0 is until it is lifted.
+pub const SUSPENSION_HOURS: std::ops::RangeInclusive<u32> = 0..=8_784;
+/// People whom one person can block.
+pub const MAX_BLOCKED: usize = 50;
+/// Acts that one `order` message or record has.
+pub const MAX_ACTS_SHOWN: usize = 16;
+/// Entries of each list that a client keeps of one `order_book`. Further ones are ignored.
+pub const MAX_BOOK_ITEMS: usize = 1_000;
 /// Bytes of a time zone's name.
 pub const MAX_ZONE_BYTES: usize = 64;
 /// Bytes of a piece of a snapshot or patch at which it is split. The rest of a frame has room for one more table.

@@ -466,6 +466,10 @@ pub enum LeaveReason {
     ServerStopping,
     /// The host removed them.
     Removed,
+    /// A steward suspended them.
+    Suspended,
+    /// A steward closed the table.
+    TableClosed,
 }
 
 /// A request failed.
@@ -567,6 +571,16 @@ pub enum ErrorCode {
     BadPhoto,
     /// Nobody has this photo any more.
     NoSuchPhoto,
+    /// A steward has suspended this person.
+    Suspended,
+    /// Only stewards may do that.
+    NotSteward,
+    /// Nobody with that id is here or has a seat.
+    NoSuchPerson,
+    /// The person has as many reports that wait as allowed.
+    TooManyReports,
+    /// The person has blocked as many people as allowed.
+    TooManyBlocked,
     /// A code that this version does not know.
     #[serde(other)]
     Unknown,

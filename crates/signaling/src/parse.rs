@@ -6,6 +6,7 @@
 mod account;
 mod board;
 mod forwarding;
+mod order;
 
 use serde::Deserialize;
 
@@ -186,6 +187,11 @@ fn check_description(sdp: &str, signature: Option<&str>) -> Result<(), ErrorCode
 
 fn check_id(id: &ParticipantId) -> Result<(), ErrorCode> {
     require(id.0.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
+}
+
+/// Checks the id of a table or person.
+fn check_text(id: &str) -> Result<(), ErrorCode> {
+    require(id.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
 }
 
 fn check_candidate(candidate: &IceCandidate) -> Result<(), ErrorCode> {

@@ -9,7 +9,7 @@ mod event;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use self::backoff::{Jitter, backoff};
+use self::backoff::{Jitter, backoff, is_final};
 pub use self::event::{DisconnectCause, SendError, SessionEnd, SessionEvent, SessionOutput, SessionState};
 use crate::close::{self, CloseInfo};
 use crate::identity::{DeviceKey, decode_nonce, member_proof};
@@ -534,54 +534,6 @@ impl Session {
 
     fn event(&mut self, event: SessionEvent) {
         self.outputs.push_back(SessionOutput::Event(event));
-    }
-}
-
-/// Codes after which another attempt would fail in the same way.
-fn is_final(code: ErrorCode) -> bool {
-    match code {
-        ErrorCode::UnsupportedVersion
-        | ErrorCode::BadSignature
-        | ErrorCode::BadName
-        | ErrorCode::Replaced
-        | ErrorCode::DeviceRemoved => true,
-        ErrorCode::Malformed
-        | ErrorCode::TooLarge
-        | ErrorCode::RateLimited
-        | ErrorCode::UnexpectedMessage
-        | ErrorCode::BadRoom
-        | ErrorCode::RoomFull
-        | ErrorCode::ServerFull
-        | ErrorCode::NoSuchParticipant
-        | ErrorCode::CannotResume
-        | ErrorCode::TooSlow
-        | ErrorCode::Timeout
-        | ErrorCode::ServerStopping
-        | ErrorCode::Internal
-        | ErrorCode::SlotPast
-        | ErrorCode::SlotTooFar
-        | ErrorCode::AlreadySeated
-        | ErrorCode::TableFull
-        | ErrorCode::NoSuchTable
-        | ErrorCode::TooManyTables
-        | ErrorCode::TooEarly
-        | ErrorCode::NotHost
-        | ErrorCode::NotMember
-        | ErrorCode::InviteInvalid
-        | ErrorCode::InviteExpired
-        | ErrorCode::InviteUsed
-        | ErrorCode::KnockingRefused
-        | ErrorCode::RoomLocked
-        | ErrorCode::Removed
-        | ErrorCode::NotSaved
-        | ErrorCode::SignInExpired
-        | ErrorCode::DeviceTaken
-        | ErrorCode::TooManyDevices
-        | ErrorCode::NoSuchDevice
-        | ErrorCode::BadPhoto
-        | ErrorCode::NoSuchPhoto
-        | ErrorCode::Muted
-        | ErrorCode::Unknown => false,
     }
 }
 

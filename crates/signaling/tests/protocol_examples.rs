@@ -134,6 +134,15 @@ fn every_board_and_room_message_has_an_example() {
         "invite",
         "calendar",
         "revoke_calendar",
+        "report",
+        "block",
+        "unblock",
+        "seen",
+        "order_book",
+        "close_report",
+        "suspend",
+        "lift",
+        "close_table",
         "lock",
         "admit",
         "refuse",
@@ -147,8 +156,21 @@ fn every_board_and_room_message_has_an_example() {
         "remove_device",
     ];
     let news = [
-        "snapshot", "patch", "you", "notice", "invite", "calendar", "about_me", "done", "knocking", "lobby", "state",
-        "muted", "devices",
+        "snapshot",
+        "patch",
+        "you",
+        "notice",
+        "invite",
+        "calendar",
+        "about_me",
+        "done",
+        "knocking",
+        "lobby",
+        "state",
+        "muted",
+        "devices",
+        "order",
+        "order_book",
     ];
     assert_eq!(second("client", "do"), requests.map(str::to_owned).into());
     assert_eq!(second("server", "news"), news.map(str::to_owned).into());
@@ -164,7 +186,7 @@ fn the_table_of_errors_is_complete() {
             Some((code, cells.get(3)?.parse().ok()?))
         })
         .collect();
-    assert_eq!(rows.len(), 39);
+    assert_eq!(rows.len(), 46);
     for &(code, close) in &rows {
         assert_ne!(code, ErrorCode::Unknown, "misspelt on the page");
         assert_eq!(close_code(code), close, "{code:?}");

@@ -72,6 +72,7 @@ pub(crate) async fn account_devices(engine: TheEngine<'_>) -> Result<Vec<Account
         | BoardAnswer::Invite { .. }
         | BoardAnswer::AboutMe(_)
         | BoardAnswer::Photo(_)
+        | BoardAnswer::OrderBook(_)
         | BoardAnswer::Calendar { .. } => {
             Err(CommandError { code: "internal".into(), message: "the server sent no devices".into() })
         }

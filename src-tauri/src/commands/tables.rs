@@ -111,6 +111,7 @@ pub(crate) async fn make_invite(
             | BoardAnswer::Calendar { .. }
             | BoardAnswer::AboutMe(_)
             | BoardAnswer::Photo(_)
+            | BoardAnswer::OrderBook(_)
             | BoardAnswer::Devices(_),
         ) => Err(CommandError { code: "internal".into(), message: "the server sent no invite".into() }),
         // A room without a table has no door to guard, and neither has any room of a server without a board.
@@ -178,6 +179,7 @@ pub(crate) async fn calendar_address(
             | BoardAnswer::Invite { .. }
             | BoardAnswer::AboutMe(_)
             | BoardAnswer::Photo(_)
+            | BoardAnswer::OrderBook(_)
             | BoardAnswer::Devices(_),
         ) => Err(CommandError { code: "internal".into(), message: "the server sent no address".into() }),
         // A server that does not know the request.
@@ -241,13 +243,14 @@ async fn everything(engine: &Engine) -> Result<Box<AboutMe>, CommandError> {
         | BoardAnswer::Invite { .. }
         | BoardAnswer::Calendar { .. }
         | BoardAnswer::Photo(_)
+        | BoardAnswer::OrderBook(_)
         | BoardAnswer::Devices(_) => {
             Err(CommandError { code: "internal".into(), message: "the server sent something else".into() })
         }
     }
 }
 
-async fn ask(engine: &Engine, request: BoardRequest) -> Answer {
+pub(super) async fn ask(engine: &Engine, request: BoardRequest) -> Answer {
     Ok(engine.board(request).await.map(drop)?)
 }
 

@@ -6,8 +6,9 @@ use crate::commands::files::TransferChoice;
 use engine::signaling::account::AccountDevice;
 use engine::signaling::avatar::Avatar;
 use engine::signaling::board::{
-    AboutAccount, AboutMe, AboutTable, Door, Draft, Knocker, Meeting, Notice, NoticeKind, PersonInfo, Presence, Sitter,
-    TableInfo, UsedInvite, Waiting,
+    AboutAccount, AboutMe, AboutReport, AboutTable, Act, ActKind, Door, Draft, Knocker, Meeting, Notice, NoticeKind,
+    Order, OrderBook, OrderReport, PersonInfo, Presence, Sitter, StewardAct, SuspendedPerson, Suspension, TableInfo,
+    UsedInvite, Waiting,
 };
 use engine::signaling::board_fold::{BoardState, Mine, TableView};
 use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
@@ -50,7 +51,8 @@ fn file() -> String {
         CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice SoundCheckView Problem
         Settings OwnAvatar KnownPerson KnownServer Language Theme Noise
-        AboutMe AboutAccount AccountDevice AboutTable UsedInvite Meeting
+        AboutMe AboutAccount AccountDevice AboutTable AboutReport UsedInvite Meeting
+        Order Act ActKind Suspension OrderBook OrderReport SuspendedPerson StewardAct
         BoardState TableView TableInfo Sitter Avatar Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         TransferView TransferState TransferReason TransferChoice
         MediaState Join Tile Picture Draft SavedCalendar CalendarAddress CommandError

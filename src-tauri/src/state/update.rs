@@ -160,6 +160,7 @@ mod tests {
             hungry_count: 0,
             waiting: None,
             seated: None,
+            order: Default::default(),
         };
         AppState { board: Some(Arc::new(board)), ..testing::state() }
     }

@@ -26,8 +26,11 @@ const table = (topic, starts, taken, more = {}) => ({
   taken, taken_count: taken.length, waiting_count: 0, mine: 'none', my_place: 0, in_call: 0, ...more });
 
 export function board(tables, people, more = {}) {
-  return { now_ms: NOON, skew_ms: NOON - Date.now(), zone: 'Asia/Seoul', member: true, tables, people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, hungry_count: 0, waiting: null, seated: null, ...more };
+  return { now_ms: NOON, skew_ms: NOON - Date.now(), zone: 'Asia/Seoul', member: true, tables, people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, hungry_count: 0, waiting: null, seated: null, order: order(), ...more };
 }
+
+/** What of the community's order concerns the person. */
+export const order = (more = {}) => ({ steward: false, reports: 0, blocked: [], acts: [], ...more });
 
 const usualTables = () => [
   table('김치찌개 먹을 사람', slot(12 * 60), sit(0, 1, 4), { place: '을지로 3가', in_call: 3 }),
@@ -85,12 +88,33 @@ const transfers = () => [
   { state: 'failed', reason: 'wrong_hash', name: '<b>x</b>.bin', size: 1000, moved: 1000 },
 ].map((one, n) => ({ id: String(n).repeat(32), outgoing: false, key: 'k', person: names[0], reason: null, ...one }));
 
+/** What stewards see. */
+export const orderBook = () => ({
+  reports: [
+    { id: 7, at_ms: NOON - 20 * MINUTE, by: sit(3)[0], of: sit(2)[0], text: '통화 중에 계속 광고를 했어요', in_call: true },
+    { id: 5, at_ms: NOON - 300 * MINUTE, by: sit(5)[0], of: sit(7)[0], text: 'Keeps taking seats and never comes', in_call: false }],
+  suspended: [
+    { id: 'p6', name: names[6], since_ms: slot(600, -2), reason: '욕설', until_ms: slot(600, 5) },
+    { id: 'erased:00', name: '', since_ms: slot(600, -9), reason: 'Advertising' }],
+  acts: [
+    { name: names[6], steward: '김민지', at_ms: slot(600, -2), kind: 'suspended', topic: '', reason: '욕설', until_ms: slot(600, 5) },
+    { name: names[8], steward: '김민지', at_ms: slot(700, -3), kind: 'closed', topic: '투자 설명회', reason: '광고 테이블은 만들 수 없어요' },
+    { name: names[1], steward: '', at_ms: slot(800, -4), kind: 'lifted', topic: '', reason: '' }],
+  left_out: 0,
+});
+
+/** A board whose person has these in the order. */
+const ordered = (more, state = {}) => ({ ...base(), ...state, board: board(usualTables(), usualPeople(), { order: order(more) }) });
+const steward = { steward: true, reports: 2 };
+const suspension = { reason: '통화 중에 욕설을 했어요', until_ms: slot(12 * 60, 7) };
+
 /** What the server knows of the person of the scenes. */
 export const aboutMe = () => ({
   now_ms: NOON, zone: 'Asia/Seoul', key: 'iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w', names: ['김민지'], member: true, presence: 'free', sessions: 2,
   tables: [['점심', 12, { removed: true }], ['Rust study', 20, { place: 'canteen', seat: true, entered: true }], ['Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen besprechen', 60, { place: 'Kantine im Erdgeschoss, links neben dem Aufzug', place_in_line: 2 }],
     ['Tomorrow soup', 24 * 60, { weekly: true, host: true, seat: true }]].map(([topic, minutes, more], n) => (
     { id: `t${n}`, topic, place: '', starts_ms: slot(12 * 60 + minutes), ends_ms: slot(13 * 60 + minutes), weekly: false, host: false, seat: false, place_in_line: 0, entered: false, removed: false, ...more })),
+  blocked: 1, reports: [{ at_ms: NOON - 20 * MINUTE, text: '통화 중에 계속 광고를 했어요' }], acts: [{ at_ms: slot(700, -3), kind: 'closed', topic: '투자 설명회', reason: '광고 테이블은 만들 수 없어요' }],
   waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] }, named_by: 1, calendar: true, invites: [{ expires_ms: slot(18 * 60, 3) }],
   met: [[3, 3], [6, 1], [10, 2]].map(([days, people]) => ({ at_ms: slot(12 * 60 + 7, -days), people })), met_days: 30, left_out: 2,
 });
@@ -116,6 +140,17 @@ export const scenes = {
   'lay-table': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#lay-table'] },
   menu: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['lr-card.mine .more'] },
   settings: { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:last-child'] },
+  'board-steward': { state: ordered(steward) },
+  'board-acts': { state: ordered({ acts: [{ at_ms: NOON, kind: 'closed', topic: '투자 설명회', reason: '광고 테이블은 만들 수 없어요' }, { at_ms: NOON, kind: 'lifted', topic: '', reason: '' }] }) },
+  'board-suspended': { state: { ...base(), board: board([], [], { member: false, people: [], order: order({ suspension, acts: [{ at_ms: NOON, kind: 'suspended', topic: '', ...suspension }] }) }) } },
+  'order-book': { state: ordered(steward), book: orderBook(), press: ['#look-at-reports'] },
+  'order-book-empty': { state: ordered({ steward: true }), book: { reports: [], suspended: [], acts: [], left_out: 0 }, press: ['#board-more', '.menu:popover-open button:nth-last-child(2)'] },
+  'suspend': { state: ordered(steward), book: orderBook(), press: ['#look-at-reports', '.order-sheet li .danger-text'] },
+  'report': { state: ordered({}), press: ['lr-free-people li .more', '.menu:popover-open button'] },
+  'person-menu': { state: ordered(steward), press: ['lr-free-people li .more'] },
+  'close-table': { state: ordered(steward), press: ['lr-card .more', '.menu:popover-open .danger-text'] },
+  'blocked': { state: ordered({ blocked: sit(2, 7) }), press: ['#board-more', '.menu:popover-open button:nth-last-child(2)'] },
+  'call-person-menu': { state: inCall([participant(0), participant(3)]), press: ['#call-people', 'lr-people-panel .in-call li:nth-child(2) button[aria-haspopup]'] },
   'about-me': { state: { ...base(), board: board(usualTables(), usualPeople()) }, about: aboutMe(), press: ['#board-more', '.menu:popover-open button:last-child', '#about-me'] },
   'my-calendar': { state: { ...base(), board: board(usualTables(), usualPeople()) }, press: ['#board-more', '.menu:popover-open button:nth-last-child(2)'] },
   hosting: { state: { ...base(), board: board([], []), hosting: { url: 'wss://127.0.0.1:8443', web_link: 'https://192.168.0.4:8443/r/lunch', link: 'lunchroom://join/lunch?server=wss://192.168.0.4:8443&fp=3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', qr_svg: qr, fingerprint: '3f786850e387550fdab836ed7e6dc881de23001b3f786850e387550fdab836ed', addresses: ['192.168.0.4', 'fd00::4'] } }, press: ['#board-more', '.menu:popover-open button:nth-child(2)'] },

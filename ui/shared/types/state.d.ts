@@ -875,11 +875,28 @@ met?: Array<Meeting>,
  */
 account?: AboutAccount,
 /**
+ * Number of people whom the person has blocked.
+ */
+blocked: number,
+/**
+ * Reports by the person that wait for a steward, newest first. Those about the person are not here: they would name
+ * others.
+ */
+reports?: Array<AboutReport>,
+/**
+ * What stewards did to the person in the last days, newest first.
+ */
+acts?: Array<Act>,
+/**
+ * The person's suspension.
+ */
+suspension?: Suspension,
+/**
  * Days for which the server remembers who met whom.
  */
 met_days: number,
 /**
- * Number of tables, invites and meetings that are missing above.
+ * Number of tables, invites, meetings, reports and acts that are missing above.
  */
 left_out: number, };
 
@@ -983,6 +1000,19 @@ removed: boolean,
 cancelled: boolean, };
 
 /**
+ * A report by the person.
+ */
+export type AboutReport = {
+/**
+ * When, Unix milliseconds.
+ */
+at_ms: number,
+/**
+ * What happened, in the person's words.
+ */
+text: string, };
+
+/**
  * An invite that the person has used.
  */
 export type UsedInvite = {
@@ -1003,6 +1033,182 @@ at_ms: number,
  * Number of people whom the person has not met since.
  */
 people: number, };
+
+/**
+ * What of the community's order concerns one person.
+ */
+export type Order = {
+/**
+ * Whether the person is a steward.
+ */
+steward: boolean,
+/**
+ * Number of reports that wait for a steward; 0 for everybody else.
+ */
+reports: number,
+/**
+ * People whom the person has blocked, by id.
+ */
+blocked: Array<Sitter>,
+/**
+ * What was done to the person and not yet acknowledged, earliest first.
+ */
+acts: Array<Act>,
+/**
+ * The person's suspension. They see an empty board meanwhile.
+ */
+suspension?: Suspension, };
+
+/**
+ * What a steward did to a person, as that person sees it.
+ */
+export type Act = {
+/**
+ * When, Unix milliseconds.
+ */
+at_ms: number,
+/**
+ * What.
+ */
+kind: ActKind,
+/**
+ * The topic of the closed table; may be empty.
+ */
+topic: string,
+/**
+ * Why; may be empty when a suspension is lifted.
+ */
+reason: string,
+/**
+ * The end of the suspension, Unix milliseconds; absent: until it is lifted.
+ */
+until_ms?: number, };
+
+/**
+ * What a steward did to a person.
+ */
+export type ActKind = "closed" | "suspended" | "lifted";
+
+/**
+ * A suspension that is in force.
+ */
+export type Suspension = {
+/**
+ * Why.
+ */
+reason: string,
+/**
+ * Its end, Unix milliseconds; absent: until it is lifted.
+ */
+until_ms?: number, };
+
+/**
+ * What waits for the stewards, and what they have done. Newest first.
+ */
+export type OrderBook = {
+/**
+ * Reports.
+ */
+reports: Array<OrderReport>,
+/**
+ * Suspensions in force.
+ */
+suspended: Array<SuspendedPerson>,
+/**
+ * What stewards did in the last days.
+ */
+acts: Array<StewardAct>,
+/**
+ * Number of entries that are missing above, because the message would be too long.
+ */
+left_out: number, };
+
+/**
+ * A report.
+ */
+export type OrderReport = {
+/**
+ * Number.
+ */
+id: number,
+/**
+ * When, Unix milliseconds.
+ */
+at_ms: number,
+/**
+ * Who reports.
+ */
+by: Sitter,
+/**
+ * Who is reported.
+ */
+of: Sitter,
+/**
+ * What happened, in the words of whoever reports it.
+ */
+text: string,
+/**
+ * Whether both were in one call.
+ */
+in_call: boolean, };
+
+/**
+ * Somebody who is suspended.
+ */
+export type SuspendedPerson = {
+/**
+ * Id to lift the suspension by.
+ */
+id: string,
+/**
+ * Name; empty if the person has erased themselves.
+ */
+name: string,
+/**
+ * Since when, Unix milliseconds.
+ */
+since_ms: number,
+/**
+ * Why.
+ */
+reason: string,
+/**
+ * Its end, Unix milliseconds; absent: until it is lifted.
+ */
+until_ms?: number, };
+
+/**
+ * What a steward did, as stewards see it.
+ */
+export type StewardAct = {
+/**
+ * Name of the person to whom it was done; empty if they have erased themselves.
+ */
+name: string,
+/**
+ * Name of the steward; empty if they have erased themselves.
+ */
+steward: string,
+/**
+ * When, Unix milliseconds.
+ */
+at_ms: number,
+/**
+ * What.
+ */
+kind: ActKind,
+/**
+ * The topic of the closed table; may be empty.
+ */
+topic: string,
+/**
+ * Why; may be empty when a suspension is lifted.
+ */
+reason: string,
+/**
+ * The end of the suspension, Unix milliseconds; absent: until it is lifted.
+ */
+until_ms?: number, };
 
 /**
  * The board as a window displays it.
@@ -1048,7 +1254,11 @@ waiting: Waiting | null,
 /**
  * The earliest table at which this person has a seat.
  */
-seated: string | null, };
+seated: string | null,
+/**
+ * What of the community's order concerns this person.
+ */
+order: Order, };
 
 /**
  * A table as one person sees it: what the server says of it, and this person's part in it.

@@ -54,6 +54,8 @@ enum Awaited {
     Calendar,
     /// What the server holds about this person.
     AboutMe,
+    /// Reports, suspensions and acts.
+    OrderBook,
     /// The devices of the person's account.
     Devices,
     /// `done`, after which this device belongs to an account.
@@ -142,6 +144,7 @@ impl BoardSession {
             BoardRequest::Photo { id } => Awaited::Photo(id.clone()),
             BoardRequest::Calendar { .. } => Awaited::Calendar,
             BoardRequest::AboutMe => Awaited::AboutMe,
+            BoardRequest::OrderBook => Awaited::OrderBook,
             BoardRequest::Subscribe { .. }
             | BoardRequest::Unsubscribe
             | BoardRequest::Lay(_)
@@ -154,6 +157,14 @@ impl BoardSession {
             | BoardRequest::StopWaiting
             | BoardRequest::Presence { .. }
             | BoardRequest::ForgetMe
+            | BoardRequest::Report { .. }
+            | BoardRequest::Block { .. }
+            | BoardRequest::Unblock { .. }
+            | BoardRequest::Seen
+            | BoardRequest::CloseTable { .. }
+            | BoardRequest::Suspend { .. }
+            | BoardRequest::Lift { .. }
+            | BoardRequest::CloseReport { .. }
             | BoardRequest::RevokeCalendar => Awaited::Done,
         };
         self.wait(about, awaited, answer);
@@ -259,7 +270,16 @@ impl BoardSession {
                     let _ = answer.send(Ok(BoardAnswer::Calendar { token: token.clone() }));
                 }
             }
-            BoardNews::Snapshot(_) | BoardNews::Patch(_) | BoardNews::You { .. } | BoardNews::Notice(_) => {}
+            BoardNews::OrderBook(book) => {
+                if let Some((_, answer)) = self.take(|(_, awaited, _)| *awaited == Awaited::OrderBook) {
+                    let _ = answer.send(Ok(BoardAnswer::OrderBook(book.clone())));
+                }
+            }
+            BoardNews::Snapshot(_)
+            | BoardNews::Patch(_)
+            | BoardNews::You { .. }
+            | BoardNews::Order(_)
+            | BoardNews::Notice(_) => {}
         }
         if self.fold.handle(local_ms, news) {
             self.shown = self.fold.state().map(Arc::new);
@@ -284,7 +304,9 @@ impl BoardSession {
         let Some((expected, answer)) = self.take(|(seq, ..)| *seq == about) else { return false };
         let code = match (expected, error.code) {
             // A server from before this request does not know it.
-            (Awaited::AboutMe | Awaited::Avatar | Awaited::Photo(_), ErrorCode::Malformed) => "server_too_old".into(),
+            (Awaited::AboutMe | Awaited::OrderBook | Awaited::Avatar | Awaited::Photo(_), ErrorCode::Malformed) => {
+                "server_too_old".into()
+            }
             (_, code) => crate::signal::code(code),
         };
         let _ = answer.send(Err(Problem { code, message: error.message.clone(), device: None }));
@@ -389,6 +411,10 @@ mod tests {
             invites: vec![],
             met: vec![],
             account: None,
+            blocked: 0,
+            reports: vec![],
+            acts: vec![],
+            suspension: None,
             met_days: 30,
             left_out: 0,
         };

@@ -2,20 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use signaling::board::{AboutMe, AboutTable, Meeting, Presence, UsedInvite, Waiting};
+use signaling::board::{AboutMe, AboutReport, AboutTable, Act, Meeting, Presence, UsedInvite, Waiting};
+
+use signaling::limits::MAX_ACTS_SHOWN;
 
 use super::shown::json_bytes;
 use super::{Board, Table, Who};
 
 /// Bytes of tables in one answer. When full, the tables that begin latest are left out. With the bounds below an
 /// answer fits in a frame.
-const TABLE_BYTES: usize = 32 * 1024;
+const TABLE_BYTES: usize = 24 * 1024;
 /// Meetings in one answer. When full, the oldest are left out.
 const MAX_ABOUT_MEETINGS: usize = 400;
 /// Used invites in one answer. When full, those that expire first are left out.
 const MAX_ABOUT_INVITES: usize = 100;
 /// Names in one answer. Seats and lines follow the newest name, so that there are hardly ever two.
 const MAX_ABOUT_NAMES: usize = 4;
+/// Bytes of reports in one answer, and of acts. When full, the oldest are left out.
+const ORDER_BYTES: usize = 4 * 1024;
 const DAY_MS: u64 = 24 * 3_600_000;
 
 impl Board {
@@ -25,6 +29,9 @@ impl Board {
         let (tables, missing_tables) = fit(self.tables_about(&who.key), TABLE_BYTES, table_bytes);
         let (invites, missing_invites) = fit(self.invites_about(&who.key), MAX_ABOUT_INVITES, |_| 1);
         let (met, missing_met) = fit(self.met_about(&who.key), MAX_ABOUT_MEETINGS, |_| 1);
+        let (reports, missing_reports) =
+            fit(self.reports_about(&who.key), ORDER_BYTES, |one| 64 + json_bytes(&one.text));
+        let (acts, missing_acts) = fit(self.acts_about(&who.key), ORDER_BYTES, act_bytes);
         let waiting = self.hungry.iter().find(|waiting| waiting.is(&who.key)).map(|waiting| waiting.wish());
         let named_by = self.hungry.iter().filter(|waiting| waiting.wish().with.contains(&who.key)).count();
         AboutMe {
@@ -44,8 +51,12 @@ impl Board {
             met,
             // Whoever owns the accounts adds it.
             account: None,
+            blocked: number(self.order.blocked_by(&who.key).count()),
+            reports,
+            acts,
+            suspension: self.order.suspension(&who.key).map(|one| one.shown()),
             met_days: number(usize::try_from(self.met.kept_ms() / DAY_MS).unwrap_or(usize::MAX)),
-            left_out: number(missing_tables + missing_invites + missing_met),
+            left_out: number(missing_tables + missing_invites + missing_met + missing_reports + missing_acts),
         }
     }
 
@@ -108,6 +119,17 @@ impl Board {
         expiries.into_iter().map(|expires_ms| UsedInvite { expires_ms }).collect()
     }
 
+    /// The reports by somebody, newest first.
+    fn reports_about(&self, key: &str) -> Vec<AboutReport> {
+        let reports = self.order.reports_by(key).rev();
+        reports.map(|one| AboutReport { at_ms: one.at, text: one.text.clone() }).collect()
+    }
+
+    /// What stewards did to somebody, newest first.
+    fn acts_about(&self, key: &str) -> Vec<Act> {
+        self.order.acts_to(key).rev().take(MAX_ACTS_SHOWN).map(|act| act.shown()).collect()
+    }
+
     /// When somebody last met others, newest first.
     fn met_about(&self, key: &str) -> Vec<Meeting> {
         let mut people: BTreeMap<u64, u32> = BTreeMap::new();
@@ -119,7 +141,7 @@ impl Board {
 }
 
 /// Keeps the beginning of a list whose sizes are at most `most` together, and counts the rest.
-fn fit<T>(mut all: Vec<T>, most: usize, size: impl Fn(&T) -> usize) -> (Vec<T>, usize) {
+pub(super) fn fit<T>(mut all: Vec<T>, most: usize, size: impl Fn(&T) -> usize) -> (Vec<T>, usize) {
     let mut used = 0;
     let fits = |one: &&T| {
         used += size(one);
@@ -129,6 +151,10 @@ fn fit<T>(mut all: Vec<T>, most: usize, size: impl Fn(&T) -> usize) -> (Vec<T>, 
     let missing = all.len() - kept;
     all.truncate(kept);
     (all, missing)
+}
+
+fn act_bytes(act: &Act) -> usize {
+    128 + json_bytes(&act.topic) + json_bytes(&act.reason)
 }
 
 /// Upper bound for the encoded size of a table, in bytes.

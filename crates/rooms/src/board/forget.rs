@@ -18,6 +18,7 @@ impl Board {
         self.remove_avatar(key);
         self.changes.push(Change::Forget { key: key.clone() });
         self.stop_waiting(key);
+        self.forget_in_order(key, &names);
         self.forget_in_wishes(key);
         self.forget_in_invites(key);
         let tables = self.tables.values().filter(|table| names_key(table, key));
@@ -102,7 +103,7 @@ fn names_key(table: &Table, key: &str) -> bool {
 }
 
 /// Empties a text that contains one of the names, in any case of letters. A part of it could say whose table it was.
-fn clear_if_named(text: &mut String, names: &BTreeSet<String>) {
+pub(super) fn clear_if_named(text: &mut String, names: &BTreeSet<String>) {
     let lower = text.to_lowercase();
     if names.iter().any(|name| lower.contains(&name.to_lowercase())) {
         text.clear();

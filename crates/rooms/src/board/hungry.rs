@@ -137,8 +137,13 @@ impl Board {
         if let [alone] = wishes.as_slice() {
             return self.seat_late(now, &alone.key.clone());
         }
-        for party in matching::tables(&wishes, |a, b| self.met.staleness(a, b, now)) {
+        let apart = |a: &str, b: &str| self.order.separates(a, b);
+        for party in matching::tables(&wishes, |a, b| self.met.staleness(a, b, now), apart) {
             self.seat_party(now, &party);
+        }
+        // Who may sit with none of the others may find a table that has begun.
+        for Wish { key, .. } in wishes.iter().filter(|wish| self.is_hungry(&wish.key)).cloned().collect::<Vec<_>>() {
+            self.seat_late(now, &key);
         }
     }
 
@@ -164,7 +169,8 @@ impl Board {
     fn seat_late(&mut self, now: u64, key: &str) {
         let joinable = |table: &&Table| {
             let young = now >= table.starts && now < table.starts + JOINABLE_MS && now + LEAST_MS <= table.ends;
-            let open = !table.locked && table.door == Door::Open && !self.has_removed(table, key);
+            let apart = table.taken.iter().any(|seat| self.order.separates(&seat.key, key));
+            let open = !table.locked && table.door == Door::Open && !self.has_removed(table, key) && !apart;
             let free = table.has_room() && !self.is_busy(key, table.starts, table.ends);
             table.kind == Kind::EatNow && young && open && free
         };

@@ -19,6 +19,8 @@ mod key;
 mod matching;
 mod met;
 mod names;
+mod order;
+mod order_book;
 mod people;
 mod saved;
 mod shown;
@@ -40,7 +42,11 @@ pub use host::HOST_KEPT_MS;
 pub use hungry::{ALONE_MS, GATHER_MS};
 pub use key::Key;
 pub use met::{KEPT_MS, MAX_MEETINGS};
-pub use saved::{Cancelled, Change, Feed, FeedId, Hungry, InviteId, Saved, SavedAvatar};
+pub use order::{MAX_ACTS, MAX_BLOCKS, MAX_REPORTS, MAX_REPORTS_EACH, MAX_SUSPENDED, ORDER_KEPT_MS};
+pub use saved::{
+    Cancelled, Change, Feed, FeedId, Hungry, InviteId, OrderChange, Saved, SavedAct, SavedAvatar, SavedOrder,
+    SavedReport, SavedSuspension,
+};
 pub use shown::News;
 pub use table::{Kind, LastReminder, Seat, Table};
 
@@ -50,6 +56,7 @@ use host::Kept;
 use hungry::Waiting;
 use met::Met;
 use names::Names;
+use order::Order;
 use people::Somebody;
 
 /// Simultaneous tables. When full, a new table is refused with `too_many_tables`; "eat now" continues.
@@ -87,6 +94,8 @@ pub struct Who {
     pub name: String,
     /// Whether they are a member of the community. Non-members see counts, and join by invite.
     pub member: bool,
+    /// Whether they are a steward, who keeps order.
+    pub steward: bool,
 }
 
 /// All tables, and everybody who is present.
@@ -112,6 +121,9 @@ pub struct Board {
     barred: VecDeque<(String, Key)>,
     feeds: Feeds,
     avatars: Avatars,
+    order: Order,
+    /// People whose suspension has begun or ended.
+    suspension_changes: BTreeSet<Key>,
     /// Version of what feeds show.
     revision: u64,
     pruned: u64,
@@ -150,6 +162,8 @@ impl Board {
             barred: VecDeque::new(),
             feeds: Feeds::from_saved(saved.feeds, saved.cancelled),
             avatars: Avatars::from_saved(saved.avatars),
+            order: Order::from_saved(saved.order),
+            suspension_changes: BTreeSet::new(),
             revision: 0,
             pruned: 0,
             touched: BTreeSet::new(),
@@ -275,6 +289,7 @@ impl Board {
         self.hand_over_all(now);
         self.clear(now);
         self.clear_cancelled(now);
+        self.end_suspensions(now);
         self.fill_all(now);
         self.match_hungry(now);
         self.prune(now);
@@ -458,6 +473,7 @@ impl Board {
         let met_before = self.met.prune(now);
         self.prune_feeds(now);
         self.prune_avatars(now);
+        self.prune_order(now);
         self.invites.retain(|_, (expires, _)| *expires >= now);
         self.changes.push(Change::Prune { met_before, invites_before: now });
     }

@@ -12,6 +12,9 @@ use super::{Board, Change, Who};
 pub(super) struct Somebody {
     name: String,
     member: bool,
+    steward: bool,
+    /// Suspended members are not shown, and may do nothing.
+    suspended: bool,
     sessions: u32,
     away: bool,
     /// Number of rooms they are in, with or without a table.
@@ -19,8 +22,20 @@ pub(super) struct Somebody {
 }
 
 impl Somebody {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn is_member(&self) -> bool {
-        self.member
+        self.member && !self.suspended
+    }
+
+    pub(super) fn is_steward(&self) -> bool {
+        self.steward && !self.suspended
+    }
+
+    pub(super) fn suspend(&mut self, suspended: bool) {
+        self.suspended = suspended;
     }
 
     pub(super) fn sessions(&self) -> u32 {
@@ -39,11 +54,20 @@ impl Somebody {
 impl Board {
     /// Records a new session of somebody.
     pub fn come(&mut self, who: &Who) {
-        let new = Somebody { name: who.name.clone(), member: who.member, sessions: 0, away: false, rooms: 0 };
+        let suspended = self.is_suspended(&who.key);
+        let new = Somebody {
+            name: who.name.clone(),
+            member: who.member,
+            steward: who.steward,
+            suspended,
+            sessions: 0,
+            away: false,
+            rooms: 0,
+        };
         let person = self.people.entry(who.key.clone()).or_insert(new);
         person.sessions += 1;
         person.name.clone_from(&who.name);
-        person.member = who.member;
+        (person.member, person.steward) = (who.member, who.steward);
         self.dirty.person(&who.key);
         self.call_by_name(&who.key, &who.name);
     }
@@ -114,7 +138,7 @@ impl Board {
     }
 
     pub(super) fn person(&self, key: &str) -> Option<PersonInfo> {
-        let person = self.people.get(key).filter(|person| person.member)?;
+        let person = self.people.get(key).filter(|person| person.is_member())?;
         Some(PersonInfo {
             id: key.to_owned(),
             name: person.name.clone(),
@@ -142,7 +166,7 @@ impl Board {
     }
 
     pub(super) fn is_member(&self, key: &str) -> bool {
-        self.people.get(key).is_some_and(|person| person.member)
+        self.people.get(key).is_some_and(Somebody::is_member)
     }
 
     /// Seats, lines and wishes have the name from the last hello.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use signaling::board::ActKind;
+
 use super::key::Key;
 use super::table::Table;
 
@@ -75,6 +77,113 @@ pub enum Change {
         /// The lunch; `None` to forget it.
         lunch: Option<Cancelled>,
     },
+    /// A change of the order.
+    Order(OrderChange),
+}
+
+/// A change of reports, blocks, suspensions or acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderChange {
+    /// Somebody has blocked another, or no longer.
+    Block {
+        /// The person.
+        key: Key,
+        /// Whom they block.
+        other: Key,
+        /// The other's name; `None` if the block has ended.
+        name: Option<String>,
+    },
+    /// A report.
+    Report {
+        /// Its number.
+        id: u32,
+        /// The report; `None` to forget it.
+        report: Option<Box<SavedReport>>,
+    },
+    /// Somebody is suspended, or no longer.
+    Suspension {
+        /// Key of the person, or a hash of it if they have been erased.
+        key: Key,
+        /// The suspension; `None` if it has ended.
+        suspension: Option<SavedSuspension>,
+    },
+    /// What a steward did.
+    Act {
+        /// Its number.
+        id: u32,
+        /// The act; `None` to forget it.
+        act: Option<Box<SavedAct>>,
+    },
+}
+
+/// A report that waits for a steward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedReport {
+    /// When, Unix milliseconds.
+    pub at: u64,
+    /// Who reports.
+    pub by: Key,
+    /// Their name.
+    pub by_name: String,
+    /// Who is reported.
+    pub of: Key,
+    /// Their name.
+    pub of_name: String,
+    /// What happened.
+    pub text: String,
+    /// Whether both were in one call.
+    pub in_call: bool,
+}
+
+/// A suspension in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedSuspension {
+    /// Name of the person; empty if they have been erased.
+    pub name: String,
+    /// Beginning, Unix milliseconds.
+    pub since: u64,
+    /// End, Unix milliseconds; `None`: until it is lifted.
+    pub until: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a steward did to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedAct {
+    /// When, Unix milliseconds.
+    pub at: u64,
+    /// What.
+    pub kind: ActKind,
+    /// The person; empty if they have been erased.
+    pub key: Key,
+    /// Their name; empty if they have been erased.
+    pub name: String,
+    /// Topic of the closed table; may be empty.
+    pub topic: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// End of the suspension, Unix milliseconds; `None`: until it is lifted.
+    pub until: Option<u64>,
+    /// The steward; empty if they have been erased.
+    pub steward: Key,
+    /// Their name; empty if they have been erased.
+    pub steward_name: String,
+    /// Whether the person has acknowledged it.
+    pub seen: bool,
+}
+
+/// Everything about order that was stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SavedOrder {
+    /// Blocks: the person, whom they block, and the other's name.
+    pub blocks: Vec<(Key, Key, String)>,
+    /// Reports, by number.
+    pub reports: Vec<(u32, SavedReport)>,
+    /// Suspensions, by key.
+    pub suspended: Vec<(Key, SavedSuspension)>,
+    /// Acts, by number.
+    pub acts: Vec<(u32, SavedAct)>,
 }
 
 impl Change {
@@ -91,8 +200,19 @@ impl Change {
             }
             Change::Hungry { wish: Some(wish), .. } => 2 * KEY + wish.name.len() + wish.with.len() * KEY,
             Change::Cancelled { lunch: Some(lunch), .. } => 4 * KEY + lunch.topic.len() + lunch.place.len(),
+            Change::Order(OrderChange::Report { report: Some(one), .. }) => {
+                4 * KEY + one.by_name.len() + one.of_name.len() + one.text.len()
+            }
+            Change::Order(OrderChange::Act { act: Some(one), .. }) => {
+                4 * KEY + one.name.len() + one.steward_name.len() + one.topic.len() + one.reason.len()
+            }
+            Change::Order(OrderChange::Suspension { suspension: Some(one), .. }) => {
+                4 * KEY + one.name.len() + one.reason.len()
+            }
+            Change::Order(OrderChange::Block { name: Some(name), .. }) => 2 * KEY + name.len(),
             Change::Avatar { avatar: Some(avatar), .. } => 2 * KEY + avatar.jpeg.as_ref().map_or(0, |jpeg| jpeg.len()),
             Change::Gone { .. }
+            | Change::Order(_)
             | Change::Avatar { avatar: None, .. }
             | Change::Feed { .. }
             | Change::Cancelled { lunch: None, .. }
@@ -185,4 +305,6 @@ pub struct Saved {
     pub cancelled: Vec<(Key, String, Cancelled)>,
     /// How people are shown.
     pub avatars: Vec<(Key, SavedAvatar)>,
+    /// Reports, blocks, suspensions and acts.
+    pub order: SavedOrder,
 }

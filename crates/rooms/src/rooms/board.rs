@@ -11,7 +11,7 @@ use crate::room::Person;
 
 /// A person as the board knows them.
 pub(super) fn who(person: &Person) -> Who {
-    Who { key: person.key.clone(), name: person.name.clone(), member: person.member }
+    Who { key: person.key.clone(), name: person.name.clone(), member: person.member, steward: person.steward }
 }
 
 impl Rooms {
@@ -49,6 +49,7 @@ impl Rooms {
                 self.board.in_room(&session.person.key, true);
             }
             session.publishing = 0;
+            self.board.tell_order(&session.person.key);
             session.watching.start_again();
             self.is_asked |= session.watching != Watching::No;
         }
@@ -61,6 +62,7 @@ impl Rooms {
 
     /// Queues the board's changes to store and its messages to single people.
     pub(super) fn settle_board(&mut self) {
+        self.look_at_suspensions();
         self.look_at_doors();
         let changes = self.board.take_changes();
         if !changes.is_empty() {
@@ -105,6 +107,10 @@ impl Rooms {
         who: &Who,
         request: BoardRequest,
     ) -> Result<Option<BoardNews>, ErrorCode> {
+        if is_about_order(&request) {
+            return self.ask_order(session, who, request);
+        }
+        self.admits_suspended(who, &request)?;
         let (now, board) = (self.unix_ms, &mut self.board);
         match request {
             BoardRequest::Subscribe { room, invite } => {
@@ -145,6 +151,16 @@ impl Rooms {
                 let jpeg = board.photo(&id)?;
                 return Ok(Some(BoardNews::Photo { id, jpeg }));
             }
+            // Handled above.
+            BoardRequest::Report { .. }
+            | BoardRequest::Block { .. }
+            | BoardRequest::Unblock { .. }
+            | BoardRequest::Seen
+            | BoardRequest::CloseTable { .. }
+            | BoardRequest::Suspend { .. }
+            | BoardRequest::Lift { .. }
+            | BoardRequest::OrderBook
+            | BoardRequest::CloseReport { .. } => {}
             BoardRequest::Invite { room, uses, hours } => {
                 let (invite, expires_ms) = board.invite(now, who, &room, uses, hours)?;
                 return Ok(Some(BoardNews::Invite { room, invite, expires_ms }));
@@ -185,7 +201,10 @@ impl Rooms {
 
     /// Returns what somebody may see. A guest sees the table for which they have an invite or a seat, and cannot find
     /// out whether others exist.
-    fn view(&self, who: &Who, room: Option<String>, invite: Option<&str>) -> Result<View, ErrorCode> {
+    pub(super) fn view(&self, who: &Who, room: Option<String>, invite: Option<&str>) -> Result<View, ErrorCode> {
+        if self.board.is_suspended(&who.key) {
+            return Ok(View::Nothing);
+        }
         if who.member {
             return Ok(View::Member);
         }
@@ -197,9 +216,25 @@ impl Rooms {
         Ok(View::Guest(room))
     }
 
-    fn watch(&mut self, session: &SessionId, watching: Watching) {
+    pub(super) fn watch(&mut self, session: &SessionId, watching: Watching) {
         if let Some(found) = self.sessions.get_mut(session) {
             found.watching = watching;
         }
     }
+}
+
+/// Whether a request is handled by [`Rooms::ask_order`].
+fn is_about_order(request: &BoardRequest) -> bool {
+    matches!(
+        request,
+        BoardRequest::Report { .. }
+            | BoardRequest::Block { .. }
+            | BoardRequest::Unblock { .. }
+            | BoardRequest::Seen
+            | BoardRequest::CloseTable { .. }
+            | BoardRequest::Suspend { .. }
+            | BoardRequest::Lift { .. }
+            | BoardRequest::OrderBook
+            | BoardRequest::CloseReport { .. }
+    )
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use signaling::backlog::{Cause, MESSAGE_OVERHEAD_BYTES, Text};
-use signaling::board::BoardNews;
+use signaling::board::{BoardNews, Order, Snapshot};
 use signaling::limits::MAX_FRAME_BYTES;
 use signaling::message::{ServerMessage, SessionId};
 use signaling::numbering::body;
@@ -39,6 +39,10 @@ pub(super) enum Watching {
         is_current: bool,
     },
     Member(Place),
+    /// Somebody who is suspended, and sees an empty board.
+    Nothing {
+        is_current: bool,
+    },
 }
 
 /// What a subscriber may see.
@@ -48,6 +52,8 @@ pub(super) enum View {
     Member,
     /// One room's table, without names.
     Guest(String),
+    /// An empty board.
+    Nothing,
 }
 
 /// How far a member has received the board.
@@ -64,6 +70,7 @@ impl Watching {
         match view {
             View::Member => Watching::Member(Place::default()),
             View::Guest(room) => Watching::Guest { room, is_current: false },
+            View::Nothing => Watching::Nothing { is_current: false },
         }
     }
 
@@ -71,7 +78,7 @@ impl Watching {
     pub(super) fn start_again(&mut self) {
         match self {
             Watching::No => {}
-            Watching::Guest { is_current, .. } => *is_current = false,
+            Watching::Guest { is_current, .. } | Watching::Nothing { is_current } => *is_current = false,
             Watching::Member(place) => *place = Place::default(),
         }
     }
@@ -131,6 +138,7 @@ impl Rooms {
                 match self.lacks(&id) {
                     Some(Lack::Pieces(place)) => members.entry(place).or_default().push(id),
                     Some(Lack::Table(room)) => self.show_guest(&id, &room),
+                    Some(Lack::Nothing) => self.show_nothing(&id),
                     None => {}
                 }
             }
@@ -146,7 +154,10 @@ impl Rooms {
         let version = self.board.version();
         let found = self.sessions.get_mut(session)?;
         let lack = match &mut found.watching {
-            Watching::No | Watching::Guest { is_current: true, .. } => return None,
+            Watching::No | Watching::Guest { is_current: true, .. } | Watching::Nothing { is_current: true } => {
+                return None;
+            }
+            Watching::Nothing { is_current: false } => Lack::Nothing,
             Watching::Guest { room, is_current: false } => Lack::Table(room.clone()),
             Watching::Member(place) => {
                 if place.seen.is_some_and(|seen| !self.board.reaches(seen)) {
@@ -187,8 +198,12 @@ impl Rooms {
         self.outputs.push_back(Output::Publish { to: to.to_vec(), text: made.text });
         for to in to.iter().filter(|_| is_whole) {
             let Some(found) = self.sessions.get(to) else { continue };
-            let message = ServerMessage::Board(self.board.you(&found.person.key));
-            self.outputs.push_back(Output::Kept { to: to.clone(), message });
+            let (you, order) = (self.board.you(&found.person.key), self.board.order(&found.person.key));
+            self.outputs.push_back(Output::Kept { to: to.clone(), message: ServerMessage::Board(you) });
+            if order != Order::default() {
+                let message = ServerMessage::Board(BoardNews::Order(order));
+                self.outputs.push_back(Output::Kept { to: to.clone(), message });
+            }
         }
     }
 
@@ -220,6 +235,18 @@ impl Rooms {
         }
     }
 
+    /// Sends somebody who is suspended an empty board, and why.
+    fn show_nothing(&mut self, to: &SessionId) {
+        for piece in self.board.guest_snapshot(self.unix_ms, "") {
+            let none = Snapshot { free_count: 0, hungry_count: 0, ..piece };
+            self.publish(std::slice::from_ref(to), BoardNews::Snapshot(none));
+        }
+        let Some(found) = self.sessions.get_mut(to) else { return };
+        found.watching = Watching::Nothing { is_current: true };
+        let message = ServerMessage::Board(BoardNews::Order(self.board.order(&found.person.key)));
+        self.outputs.push_back(Output::Kept { to: to.clone(), message });
+    }
+
     /// Sends the guests of a table what remains of it. A guest without room receives the whole table later.
     fn show_guests(&mut self, room: &str, news: BoardNews) {
         let mut to = Vec::new();
@@ -233,7 +260,7 @@ impl Rooms {
                         *is_current = false;
                     }
                 }
-                Watching::Guest { .. } | Watching::Member(_) | Watching::No => {}
+                Watching::Guest { .. } | Watching::Member(_) | Watching::Nothing { .. } | Watching::No => {}
             }
         }
         self.publish(&to, news);
@@ -258,4 +285,6 @@ enum Lack {
     Pieces(Place),
     /// A guest lacks the table of this room.
     Table(String),
+    /// Somebody who is suspended lacks the empty board.
+    Nothing,
 }

@@ -96,7 +96,8 @@ impl World {
 
     pub(crate) fn open_from(&mut self, key: &str, round_trip_ms: Option<u64>, sources: Vec<Source>) -> SessionId {
         let id = SessionId(format!("{key}/{}", self.clients.len() + self.ended.len()));
-        let person = Person { key: key.into(), name: "\u{1F35C}".repeat(46), member: true, device: None };
+        let person =
+            Person { key: key.into(), name: "\u{1F35C}".repeat(46), member: true, steward: false, device: None };
         self.rooms.open_from(self.now, id.clone(), person, sources).expect("there is room");
         let client = Client {
             session: ServerSession::with_pool(self.rooms.pool().clone()),

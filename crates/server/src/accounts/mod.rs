@@ -30,6 +30,8 @@ pub(crate) struct Identity {
     pub(crate) subject: String,
     /// The name, as the issuer has it.
     pub(crate) name: String,
+    /// Whether the person has a role of stewards there.
+    pub(crate) steward: bool,
 }
 
 /// An account.
@@ -41,6 +43,8 @@ pub(crate) struct Account {
     pub(crate) subject: String,
     /// The name that others see.
     pub(crate) name: String,
+    /// Whether the person had a role of stewards at the last sign-in.
+    pub(crate) steward: bool,
 }
 
 /// A device of an account.
@@ -188,9 +192,9 @@ impl Accounts {
     }
 
     /// Creates or renames an account.
-    fn rename(&mut self, person: &str, Identity { issuer, subject, name }: Identity) {
+    fn rename(&mut self, person: &str, Identity { issuer, subject, name, steward }: Identity) {
         let name = names::distinct(&name, |look| self.looks.get(look).is_some_and(|other| other != person));
-        let account = Account { person: person.to_owned(), issuer, subject, name };
+        let account = Account { person: person.to_owned(), issuer, subject, name, steward };
         if self.accounts.get(person) != Some(&account) {
             self.put(account.clone());
             self.changes.push(Change::Account(account));

@@ -7,7 +7,7 @@ use super::*;
 const NOW: u64 = 1_774_605_600_000;
 
 fn identity(subject: &str, name: &str) -> Identity {
-    Identity { issuer: "https://accounts.example".into(), subject: subject.into(), name: name.into() }
+    Identity { issuer: "https://accounts.example".into(), subject: subject.into(), name: name.into(), steward: false }
 }
 
 fn accounts() -> Accounts {

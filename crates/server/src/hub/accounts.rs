@@ -16,15 +16,20 @@ const REMOVED: &str = "removed:";
 impl Hub {
     /// The person to whom a device belongs. Several devices of an account are one person, with the account's name.
     pub(super) fn person(&mut self, key: &str, name: String, member: bool) -> Person {
+        let listed = |key: &str| self.stewards.iter().any(|steward| steward == key);
         let person = match self.accounts.standing(key) {
-            Standing::Stranger => return Person { key: key.to_owned(), name, member, device: None },
+            Standing::Stranger => {
+                return Person { key: key.to_owned(), name, member, steward: member && listed(key), device: None };
+            }
             // Its key is still the id of the person whose device it was, so as a stranger it has another one.
             Standing::Removed => {
-                return Person { key: format!("{REMOVED}{key}"), name, member, device: Some(key.to_owned()) };
+                let (person, device) = (format!("{REMOVED}{key}"), Some(key.to_owned()));
+                return Person { key: person, name, member, steward: false, device };
             }
             Standing::Of(account) => {
                 let device = (account.person != key).then(|| key.to_owned());
-                Person { key: account.person.clone(), name: account.name.clone(), member: true, device }
+                let steward = account.steward || listed(key) || listed(&account.person);
+                Person { key: account.person.clone(), name: account.name.clone(), member: true, steward, device }
             }
         };
         self.accounts.touch(unix_ms(), key);

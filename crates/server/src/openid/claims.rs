@@ -83,17 +83,24 @@ impl Claims {
             return Err(Trouble::Refused);
         }
         let local = self.email.as_deref().and_then(|email| email.split('@').next()).unwrap_or_default();
-        let name = self.name.unwrap_or_else(|| local.to_owned());
-        Ok(Identity { issuer: settings.issuer.clone(), subject: self.subject, name })
+        let name = self.name.clone().unwrap_or_else(|| local.to_owned());
+        let steward = self.has_role(settings, &settings.steward_roles);
+        Ok(Identity { issuer: settings.issuer.clone(), subject: self.subject, name, steward })
     }
 
     fn is_welcome(&self, settings: &OpenId) -> bool {
-        let has_role = settings.role_claim.as_deref().is_none_or(|claim| {
-            self.roles(claim).is_some_and(|roles| roles.iter().any(|role| settings.member_roles.contains(role)))
-        });
+        let OpenId { role_claim, member_roles, steward_roles, .. } = settings;
+        // A claim for stewards alone excludes nobody.
+        let is_for_all = role_claim.is_none() || member_roles.is_empty() && !steward_roles.is_empty();
+        let has_role = is_for_all || self.has_role(settings, member_roles) || self.has_role(settings, steward_roles);
         let domain = self.email.as_deref().filter(|_| self.email_verified).and_then(|email| email.rsplit_once('@'));
         let is_of = |wanted: &String| domain.is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(wanted));
         has_role && (settings.email_domains.is_empty() || settings.email_domains.iter().any(is_of))
+    }
+
+    fn has_role(&self, settings: &OpenId, wanted: &[String]) -> bool {
+        let roles = settings.role_claim.as_deref().and_then(|claim| self.roles(claim)).unwrap_or_default();
+        roles.iter().any(|role| wanted.contains(role))
     }
 
     /// The roles in a claim: a list of texts, or one text. A dot leads into an object, unless the claim's own name has
@@ -133,6 +140,7 @@ mod tests {
             scopes: Vec::new(),
             role_claim: None,
             member_roles: Vec::new(),
+            steward_roles: Vec::new(),
             email_domains: Vec::new(),
         }
     }
@@ -161,6 +169,25 @@ mod tests {
         ] {
             assert!(!is_welcome("groups", others.clone()), "{others}");
         }
+    }
+
+    #[test]
+    fn stewards_are_members_with_a_role_of_their_own() {
+        let with = |members: &[&str], stewards: &[&str]| OpenId {
+            role_claim: Some("groups".into()),
+            member_roles: members.iter().map(|role| (*role).into()).collect(),
+            steward_roles: stewards.iter().map(|role| (*role).into()).collect(),
+            ..settings()
+        };
+        let steward = |settings: &OpenId, groups: Value| {
+            claims(serde_json::json!({"groups": groups})).identity(settings).map(|identity| identity.steward).ok()
+        };
+        let both = with(&["lunch"], &["staff"]);
+        assert_eq!(steward(&both, serde_json::json!(["staff"])), Some(true));
+        assert_eq!(steward(&both, serde_json::json!(["lunch"])), Some(false));
+        assert_eq!(steward(&both, serde_json::json!(["tea"])), None);
+        assert_eq!(steward(&with(&[], &["staff"]), serde_json::json!(["tea"])), Some(false));
+        assert_eq!(steward(&with(&[], &[]), serde_json::json!(["tea"])), None);
     }
 
     #[test]

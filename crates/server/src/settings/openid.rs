@@ -20,6 +20,7 @@ impl Settings {
                 || self.openid_scopes.is_some()
                 || self.openid_role_claim.is_some()
                 || self.openid_member_roles.is_some()
+                || self.openid_steward_roles.is_some()
                 || self.openid_email_domains.is_some();
             return if others {
                 Err(wrong("settings that begin with openid- need openid-issuer too"))
@@ -27,6 +28,9 @@ impl Settings {
                 Ok(None)
             };
         };
+        if self.openid_steward_roles.is_some() && self.openid_role_claim.is_none() {
+            return Err(wrong("openid-steward-roles needs openid-role-claim too"));
+        }
         let client_id =
             self.openid_client_id.clone().ok_or_else(|| wrong("openid-issuer needs openid-client-id too"))?;
         let client_secret = match (&self.openid_client_secret, &self.openid_client_secret_file) {
@@ -45,6 +49,7 @@ impl Settings {
             scopes: self.openid_scopes.clone().unwrap_or_else(|| SCOPES.map(str::to_owned).to_vec()),
             role_claim: self.openid_role_claim.clone(),
             member_roles: self.openid_member_roles.clone().unwrap_or_default(),
+            steward_roles: self.openid_steward_roles.clone().unwrap_or_default(),
             email_domains: self.openid_email_domains.clone().unwrap_or_default(),
         }))
     }
@@ -82,6 +87,11 @@ mod tests {
         for (text, words) in [
             ("openid-issuer = 'https://accounts.example'", "openid-client-id"),
             ("openid-client-id = 'lunch'", "openid-issuer"),
+            ("openid-steward-roles = ['staff']", "openid-issuer"),
+            (
+                "openid-issuer = 'https://a.example'\nopenid-client-id = 'l'\nopenid-steward-roles = ['staff']",
+                "openid-role-claim",
+            ),
             ("openid-email-domains = ['a.example']", "openid-issuer"),
             (
                 "openid-issuer = 'https://a.example'\nopenid-client-id = 'l'\nopenid-client-secret = 'a'\n\

@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 
-use rooms::board::{Cancelled, Feed, Hungry, Kind, LastReminder, Saved, SavedAvatar, Seat, Table};
+use rooms::board::{
+    Cancelled, Feed, Hungry, Kind, LastReminder, Saved, SavedAct, SavedAvatar, SavedOrder, SavedReport,
+    SavedSuspension, Seat, Table,
+};
 use rusqlite::{Connection, Row};
-use signaling::board::{Door, Sitter};
+use signaling::board::{ActKind, Door, Sitter};
 
 use crate::accounts::{self, Account, Device};
 
 /// Reads all accounts and their devices.
 pub(super) fn accounts(connection: &Connection) -> rusqlite::Result<accounts::Saved> {
     Ok(accounts::Saved {
-        accounts: rows(connection, "SELECT person, issuer, subject, name FROM accounts", |row| {
-            Ok(Account { person: row.get(0)?, issuer: row.get(1)?, subject: row.get(2)?, name: row.get(3)? })
+        accounts: rows(connection, "SELECT person, issuer, subject, name, steward FROM accounts", |row| {
+            let (person, issuer, subject) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(Account { person, issuer, subject, name: row.get(3)?, steward: row.get(4)? })
         })?,
         devices: rows(connection, "SELECT key, person, name, added, used FROM devices", |row| {
             let (key, person, name) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -46,7 +50,67 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
             "SELECT key, table_id, topic, place, starts, ends, sequence, stamped FROM cancelled",
             |row| Ok((row.get(0)?, row.get(1)?, cancelled(row)?)),
         )?,
+        order: order(connection)?,
     })
+}
+
+fn order(connection: &Connection) -> rusqlite::Result<SavedOrder> {
+    Ok(SavedOrder {
+        blocks: rows(connection, "SELECT key, other, name FROM blocks", |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?,
+        reports: rows(
+            connection,
+            "SELECT id, at, author, author_name, person, person_name, text, in_call FROM reports ORDER BY id",
+            |row| Ok((row.get(0)?, report(row)?)),
+        )?,
+        suspended: rows(connection, "SELECT key, name, since, until, reason FROM suspensions", |row| {
+            let (name, since, until) = (row.get(1)?, time(row, 2)?, some_time(row, 3)?);
+            Ok((row.get(0)?, SavedSuspension { name, since, until, reason: row.get(4)? }))
+        })?,
+        acts: rows(
+            connection,
+            "SELECT id, at, kind, key, name, topic, reason, until, steward, steward_name, seen FROM acts ORDER BY id",
+            |row| Ok((row.get(0)?, act(row)?)),
+        )?,
+    })
+}
+
+fn report(row: &Row<'_>) -> rusqlite::Result<SavedReport> {
+    Ok(SavedReport {
+        at: time(row, 1)?,
+        by: row.get(2)?,
+        by_name: row.get(3)?,
+        of: row.get(4)?,
+        of_name: row.get(5)?,
+        text: row.get(6)?,
+        in_call: row.get(7)?,
+    })
+}
+
+fn act(row: &Row<'_>) -> rusqlite::Result<SavedAct> {
+    let kind: String = row.get(2)?;
+    Ok(SavedAct {
+        at: time(row, 1)?,
+        kind: match kind.as_str() {
+            "closed" => ActKind::Closed,
+            "suspended" => ActKind::Suspended,
+            "lifted" => ActKind::Lifted,
+            _ => ActKind::Unknown,
+        },
+        key: row.get(3)?,
+        name: row.get(4)?,
+        topic: row.get(5)?,
+        reason: row.get(6)?,
+        until: some_time(row, 7)?,
+        steward: row.get(8)?,
+        steward_name: row.get(9)?,
+        seen: row.get(10)?,
+    })
+}
+
+fn some_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(|time| u64::try_from(time).unwrap_or(0)))
 }
 
 /// A cancelled lunch, after its person and its table.

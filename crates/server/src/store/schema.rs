@@ -76,6 +76,38 @@ const MIGRATIONS: &[&str] = &[
         key TEXT PRIMARY KEY, color INTEGER, glyph TEXT, jpeg BLOB, seen INTEGER NOT NULL
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE accounts ADD COLUMN steward INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE blocks (
+        key TEXT NOT NULL, other TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY (key, other)
+    ) WITHOUT ROWID;
+    CREATE TABLE reports (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        author TEXT NOT NULL,
+        author_name TEXT NOT NULL,
+        person TEXT NOT NULL,
+        person_name TEXT NOT NULL,
+        text TEXT NOT NULL,
+        in_call INTEGER NOT NULL
+    );
+    CREATE TABLE suspensions (
+        key TEXT PRIMARY KEY, name TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, reason TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE acts (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        until INTEGER,
+        steward TEXT NOT NULL,
+        steward_name TEXT NOT NULL,
+        seen INTEGER NOT NULL
+    );
+",
 ];
 const INVITE_SECRET: &str = "invite_secret";
 

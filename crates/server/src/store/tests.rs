@@ -1,12 +1,17 @@
+mod traces;
+
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rooms::board::{Board, Calendar, Cancelled, Feed, Hungry, Kind, LastReminder, SavedAvatar, Seat, Table, Who};
-use signaling::board::{Door, Draft, Sitter};
+use rooms::board::{Board, Calendar, OrderChange, Who};
+use signaling::board::{Door, Draft};
 
+use self::traces::{
+    IMPERSONAL, LISTS, PERSONAL, account_of, changes_to, changes_to_account, changes_to_order, order_of, traces_of,
+};
 use super::*;
-use crate::accounts::{Account, Accounts, Device};
+use crate::accounts::{Account, Accounts};
 
 const NOW: u64 = 1_774_605_600_000;
 
@@ -28,7 +33,7 @@ impl Drop for Folder {
 }
 
 fn who(name: &str) -> Who {
-    Who { key: format!("key-{name}"), name: name.into(), member: true }
+    Who { key: format!("key-{name}"), name: name.into(), member: true, steward: false }
 }
 
 /// A board that uses every feature.
@@ -113,13 +118,13 @@ fn calendars_and_their_cancelled_lunches_are_read_back_until_they_are_forgotten(
 }
 
 #[test]
-fn a_file_without_calendars_and_accounts_is_migrated() {
+fn a_file_without_calendars_accounts_and_order_is_migrated() {
     let folder = Folder::new("migrated");
     let mut opened = open(Some(&folder.0)).unwrap();
     write_all(&mut opened.connection, full_board().take_changes()).unwrap();
     let before = "ALTER TABLE tables DROP COLUMN sequence; ALTER TABLE tables DROP COLUMN stamped;
         DROP TABLE feeds; DROP TABLE cancelled; DROP TABLE devices; DROP TABLE accounts; DROP TABLE avatars;
-        PRAGMA user_version = 1";
+        DROP TABLE blocks; DROP TABLE reports; DROP TABLE suspensions; DROP TABLE acts; PRAGMA user_version = 1";
     opened.connection.execute_batch(before).unwrap();
     drop(opened);
     let tables = open(Some(&folder.0)).unwrap().saved.tables;
@@ -181,168 +186,27 @@ fn pages_that_were_split_and_joined_keep_nothing_of_a_forgotten_person() {
     assert!(!is_stored(&folder, &fay));
 }
 
-/// The columns that hold a key, a name, or a text in which a person may have written a name.
-const PERSONAL: &[(&str, &str)] = &[
-    ("tables", "topic"),
-    ("tables", "place"),
-    ("tables", "host"),
-    ("sitters", "key"),
-    ("sitters", "name"),
-    ("met", "a"),
-    ("met", "b"),
-    ("invite_uses", "key"),
-    ("hungry", "key"),
-    ("hungry", "name"),
-    ("hungry", "friends"),
-    ("feeds", "key"),
-    ("cancelled", "key"),
-    ("cancelled", "topic"),
-    ("cancelled", "place"),
-    ("accounts", "person"),
-    ("accounts", "subject"),
-    ("accounts", "name"),
-    ("devices", "key"),
-    ("devices", "person"),
-    ("devices", "name"),
-    ("avatars", "key"),
-    ("avatars", "glyph"),
-    ("avatars", "jpeg"),
-];
-/// All other columns: secrets of the server, random ids, times, numbers and fixed words.
-const IMPERSONAL: &[(&str, &str)] = &[
-    ("meta", "name"),
-    ("meta", "value"),
-    ("tables", "id"),
-    ("tables", "room"),
-    ("tables", "seats"),
-    ("tables", "starts"),
-    ("tables", "ends"),
-    ("tables", "kind"),
-    ("tables", "weekly_at"),
-    ("tables", "door"),
-    ("tables", "locked"),
-    ("sitters", "table_id"),
-    ("sitters", "list"),
-    ("sitters", "place"),
-    ("sitters", "told"),
-    ("met", "at"),
-    ("invite_uses", "id"),
-    ("invite_uses", "expires"),
-    ("hungry", "since"),
-    ("tables", "sequence"),
-    ("tables", "stamped"),
-    ("feeds", "id"),
-    ("feeds", "used"),
-    ("cancelled", "table_id"),
-    ("cancelled", "starts"),
-    ("cancelled", "ends"),
-    ("cancelled", "sequence"),
-    ("cancelled", "stamped"),
-    ("accounts", "issuer"),
-    ("devices", "added"),
-    ("devices", "used"),
-    ("avatars", "color"),
-    ("avatars", "seen"),
-];
-/// The lists in `sitters.list`.
-const LISTS: &[&str] = &["taken", "waiting", "inside", "removed"];
-
-/// A stored board with a trace of one person in every column that holds anything of a person.
-fn traces_of(ada: &Who) -> Saved {
-    let seat = |who: &Who| Seat { key: who.key.clone(), name: who.name.clone(), last_reminder: LastReminder::Soon };
-    let table = Table {
-        id: "0123456789abcdef".into(),
-        room: "t-0123456789abcdef".into(),
-        topic: format!("lunch with {}", ada.name),
-        place: format!("{}’s desk", ada.name.to_uppercase()),
-        seats: 3,
-        starts: NOW + 3_600_000,
-        ends: NOW + 7_200_000,
-        kind: Kind::Slot,
-        host: ada.key.clone(),
-        door: Door::Open,
-        locked: false,
-        taken: vec![seat(ada), seat(&who("Ben")), seat(&who("Cem"))],
-        waiting: [ada, &who("Dan")].map(|who| Sitter::new(&who.key, &who.name)).into(),
-        inside: vec![ada.key.clone(), who("Ben").key],
-        removed: vec![who("Eve").key, ada.key.clone()],
-        sequence: 0,
-        stamped: NOW,
-    };
-    let lunch = |topic: &str| Cancelled {
-        topic: topic.into(),
-        place: format!("at {}'s", ada.name),
-        starts: NOW + 3_600_000,
-        ends: NOW + 7_200_000,
-        sequence: 1,
-        stamped: NOW,
-    };
-    let wish = |name: &str, with| Hungry { name: name.into(), since: NOW, with };
-    Saved {
-        tables: vec![table],
-        met: vec![("AAA".into(), ada.key.clone(), NOW), (ada.key.clone(), "zzz".into(), NOW)],
-        invites: vec![([7; 8], ada.key.clone(), NOW + 3_600_000)],
-        hungry: vec![
-            (ada.key.clone(), wish(&ada.name, vec![])),
-            (who("Lea").key, wish("Lea", vec![who("Mia").key, ada.key.clone()])),
-        ],
-        feeds: vec![
-            (ada.key.clone(), Feed { id: [1; 32], used: NOW }),
-            (who("Ben").key, Feed { id: [2; 32], used: NOW }),
-        ],
-        cancelled: vec![
-            (ada.key.clone(), "gone".into(), lunch("Soup")),
-            (who("Ben").key, "gone".into(), lunch(&format!("With {}", ada.name))),
-        ],
-        avatars: vec![(
-            ada.key.clone(),
-            SavedAvatar {
-                color: Some(3),
-                glyph: Some(ada.name.clone()),
-                jpeg: Some(format!("a photo of {}", ada.name).into_bytes().into()),
-                seen: NOW,
-            },
-        )],
-    }
-}
-
-/// Their account, with a second device.
-fn account_of(ada: &Who) -> accounts::Saved {
-    let (person, name) = (ada.key.clone(), ada.name.clone());
-    let device = |key: &str| Device {
-        key: key.into(),
-        person: person.clone(),
-        name: format!("{name}'s laptop"),
-        added: NOW,
-        used: NOW,
-    };
-    accounts::Saved {
-        accounts: vec![Account {
-            person: person.clone(),
-            issuer: "https://accounts.example".into(),
-            subject: format!("{name}@accounts.example"),
-            name: name.clone(),
-        }],
-        devices: vec![device(&person), device("a second key")],
-    }
-}
-
-fn changes_to_account(saved: &accounts::Saved) -> Vec<accounts::Change> {
-    let accounts = saved.accounts.iter().cloned().map(accounts::Change::Account);
-    accounts.chain(saved.devices.iter().cloned().map(accounts::Change::Device)).collect()
-}
-
-/// The changes that store all of it.
-fn changes_to(saved: &Saved) -> Vec<Change> {
-    let tables = saved.tables.iter().cloned().map(|table| Change::Table(Box::new(table)));
-    let met = saved.met.iter().cloned().map(|(a, b, at)| Change::Met { a, b, at });
-    let invites = saved.invites.iter().cloned().map(|(id, key, expires)| Change::InviteUsed { id, key, expires });
-    let hungry = saved.hungry.iter().cloned().map(|(key, wish)| Change::Hungry { key, wish: Some(wish) });
-    let feeds = saved.feeds.iter().cloned().map(|(key, feed)| Change::Feed { key, feed: Some(feed) });
-    let cancelled =
-        saved.cancelled.iter().cloned().map(|(key, table, lunch)| Change::Cancelled { key, table, lunch: Some(lunch) });
-    let avatars = saved.avatars.iter().cloned().map(|(key, avatar)| Change::Avatar { key, avatar: Some(avatar) });
-    tables.chain(met).chain(invites).chain(hungry).chain(feeds).chain(cancelled).chain(avatars).collect()
+#[test]
+fn order_survives_a_restart() {
+    let folder = Folder::new("order");
+    let order = order_of(&who("Ada"));
+    let mut opened = open(Some(&folder.0)).unwrap();
+    write_all(&mut opened.connection, changes_to_order(&order)).unwrap();
+    drop(opened);
+    assert_eq!(open(Some(&folder.0)).unwrap().saved.order, order);
+    let mut opened = open(Some(&folder.0)).unwrap();
+    let (key, other) = (who("Ada").key, who("Ben").key);
+    let gone = [
+        OrderChange::Block { key: key.clone(), other, name: None },
+        OrderChange::Report { id: 1, report: None },
+        OrderChange::Suspension { key, suspension: None },
+        OrderChange::Act { id: 1, act: None },
+    ];
+    write_all(&mut opened.connection, gone.map(Change::Order).to_vec()).unwrap();
+    drop(opened);
+    let left = open(Some(&folder.0)).unwrap().saved.order;
+    let counts = (left.blocks.len(), left.reports.len(), left.suspended.len(), left.acts.len());
+    assert_eq!(counts, (1, 2, 0, 2));
 }
 
 fn column_names(connection: &Connection) -> Vec<(String, String)> {
@@ -368,7 +232,7 @@ fn an_erased_person_leaves_no_trace_in_any_file() {
     let folder = Folder::new("trace");
     let raw = [0x5a, 0xc3, 0x17, 0x9e].repeat(8);
     let key = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, &raw);
-    let ada = Who { key: key.clone(), name: "Adalovelacia".into(), member: true };
+    let ada = Who { key: key.clone(), name: "Adalovelacia".into(), member: true, steward: false };
     let saved = traces_of(&ada);
     let mut opened = open(Some(&folder.0)).unwrap();
     let account = account_of(&ada);

@@ -1,8 +1,10 @@
 //! Writes changes of the board to the file.
 
-use rooms::board::{Cancelled, Change, Feed, Kind, LastReminder, SavedAvatar, Table};
+use rooms::board::{
+    Cancelled, Change, Feed, Kind, LastReminder, OrderChange, SavedAct, SavedAvatar, SavedReport, Table,
+};
 use rusqlite::{Connection, Transaction, params};
-use signaling::board::Door;
+use signaling::board::{ActKind, Door};
 
 use super::Changes;
 use crate::accounts::{self, Account, Device};
@@ -22,12 +24,12 @@ pub(super) fn batches<'a>(
 
 fn account(to: &Transaction<'_>, change: &accounts::Change) -> rusqlite::Result<()> {
     match change {
-        accounts::Change::Account(Account { person, issuer, subject, name }) => run(
+        accounts::Change::Account(Account { person, issuer, subject, name, steward }) => run(
             to,
             // Replacing the row would delete its devices.
-            "INSERT INTO accounts (person, issuer, subject, name) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (person) DO UPDATE SET issuer = ?2, subject = ?3, name = ?4",
-            params![person, issuer, subject, name],
+            "INSERT INTO accounts (person, issuer, subject, name, steward) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (person) DO UPDATE SET issuer = ?2, subject = ?3, name = ?4, steward = ?5",
+            params![person, issuer, subject, name, steward],
         ),
         accounts::Change::Device(Device { key, person, name, added, used }) => run(
             to,
@@ -54,6 +56,8 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             run(to, "DELETE FROM invite_uses WHERE key = ?1", params![key])?;
             run(to, "DELETE FROM hungry WHERE key = ?1", params![key])?;
             run(to, "DELETE FROM sitters WHERE key = ?1", params![key])?;
+            run(to, "DELETE FROM blocks WHERE key = ?1 OR other = ?1", params![key])?;
+            run(to, "DELETE FROM suspensions WHERE key = ?1", params![key])?;
         }
         Change::Prune { met_before, invites_before } => {
             run(to, "DELETE FROM met WHERE at < ?1", params![time(*met_before)])?;
@@ -81,12 +85,72 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             params![key, color, glyph, jpeg.as_deref(), time(*seen)],
         )?,
         Change::Avatar { key, avatar: None } => run(to, "DELETE FROM avatars WHERE key = ?1", params![key])?,
+        Change::Order(change) => order(to, change)?,
         Change::Cancelled { key, table, lunch: Some(lunch) } => write_cancelled(to, key, table, lunch)?,
         Change::Cancelled { key, table, lunch: None } => {
             run(to, "DELETE FROM cancelled WHERE key = ?1 AND table_id = ?2", params![key, table])?;
         }
     }
     Ok(())
+}
+
+fn order(to: &Transaction<'_>, change: &OrderChange) -> rusqlite::Result<()> {
+    match change {
+        OrderChange::Block { key, other, name: Some(name) } => {
+            run(to, "INSERT OR REPLACE INTO blocks (key, other, name) VALUES (?1, ?2, ?3)", params![key, other, name])
+        }
+        OrderChange::Block { key, other, name: None } => {
+            run(to, "DELETE FROM blocks WHERE key = ?1 AND other = ?2", params![key, other])
+        }
+        OrderChange::Report { id, report: Some(report) } => write_report(to, *id, report),
+        OrderChange::Report { id, report: None } => run(to, "DELETE FROM reports WHERE id = ?1", params![id]),
+        OrderChange::Suspension { key, suspension: Some(one) } => run(
+            to,
+            "INSERT OR REPLACE INTO suspensions (key, name, since, until, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![key, one.name, time(one.since), one.until.map(time), one.reason],
+        ),
+        OrderChange::Suspension { key, suspension: None } => {
+            run(to, "DELETE FROM suspensions WHERE key = ?1", params![key])
+        }
+        OrderChange::Act { id, act: Some(act) } => write_act(to, *id, act),
+        OrderChange::Act { id, act: None } => run(to, "DELETE FROM acts WHERE id = ?1", params![id]),
+    }
+}
+
+fn write_report(to: &Transaction<'_>, id: u32, one: &SavedReport) -> rusqlite::Result<()> {
+    run(
+        to,
+        "INSERT OR REPLACE INTO reports (id, at, author, author_name, person, person_name, text, in_call)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![id, time(one.at), one.by, one.by_name, one.of, one.of_name, one.text, one.in_call],
+    )
+}
+
+fn write_act(to: &Transaction<'_>, id: u32, act: &SavedAct) -> rusqlite::Result<()> {
+    let kind = match act.kind {
+        ActKind::Closed => "closed",
+        ActKind::Suspended => "suspended",
+        ActKind::Lifted => "lifted",
+        ActKind::Unknown => "unknown",
+    };
+    run(
+        to,
+        "INSERT OR REPLACE INTO acts (id, at, kind, key, name, topic, reason, until, steward, steward_name, seen)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            id,
+            time(act.at),
+            kind,
+            act.key,
+            act.name,
+            act.topic,
+            act.reason,
+            act.until.map(time),
+            act.steward,
+            act.steward_name,
+            act.seen
+        ],
+    )
 }
 
 fn write_cancelled(to: &Transaction<'_>, key: &str, table: &str, lunch: &Cancelled) -> rusqlite::Result<()> {

@@ -63,7 +63,7 @@ struct World {
 }
 
 fn who(n: usize) -> Who {
-    Who { key: format!("key {n}"), name: format!("Person {n}"), member: true }
+    Who { key: format!("key {n}"), name: format!("Person {n}"), member: true, steward: false }
 }
 
 impl World {

@@ -90,6 +90,7 @@ impl Issuer {
             client_secret: Some(CLIENT_SECRET.into()),
             scopes: vec!["profile".into()],
             role_claim: None,
+            steward_roles: Vec::new(),
             member_roles: Vec::new(),
             email_domains: Vec::new(),
         }

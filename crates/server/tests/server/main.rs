@@ -13,6 +13,7 @@ mod issuer;
 mod joining;
 mod memory;
 mod metrics;
+mod order;
 mod program;
 mod proxies;
 mod refusals;

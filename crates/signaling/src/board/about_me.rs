@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Presence, Waiting};
+use super::{Act, Presence, Suspension, Waiting};
 use crate::account::AccountDevice;
 use crate::avatar::Avatar;
 
@@ -55,9 +55,25 @@ pub struct AboutMe {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub account: Option<AboutAccount>,
+    /// Number of people whom the person has blocked.
+    #[serde(default)]
+    pub blocked: u32,
+    /// Reports by the person that wait for a steward, newest first. Those about the person are not here: they would name
+    /// others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<AboutReport>>", optional))]
+    pub reports: Vec<AboutReport>,
+    /// What stewards did to the person in the last days, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<Act>>", optional))]
+    pub acts: Vec<Act>,
+    /// The person's suspension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub suspension: Option<Suspension>,
     /// Days for which the server remembers who met whom.
     pub met_days: u32,
-    /// Number of tables, invites and meetings that are missing above.
+    /// Number of tables, invites, meetings, reports and acts that are missing above.
     #[serde(default)]
     pub left_out: u32,
 }
@@ -111,6 +127,16 @@ pub struct AboutTable {
     /// Whether the person's calendar still shows it as cancelled. The person has no seat then.
     #[serde(default)]
     pub cancelled: bool,
+}
+
+/// A report by the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct AboutReport {
+    /// When, Unix milliseconds.
+    pub at_ms: u64,
+    /// What happened, in the person's words.
+    pub text: String,
 }
 
 /// An invite that the person has used.

@@ -1,14 +1,13 @@
 //! Limits of the board's messages.
 
-use super::{check_id, require};
+use super::{check_id, check_text, order, require};
 use crate::avatar::{AVATAR_COLORS, MAX_PHOTO_BYTES, clean_glyph, is_photo_id};
 use crate::board::{
     AboutMe, BoardNews, BoardRequest, CalendarToken, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting,
 };
 use crate::limits::{
-    INVITE_HOURS, INVITE_USES, MAX_EAT_WITH, MAX_ID_BYTES, MAX_INVITE_CHARS, MAX_LOBBY, MAX_PLACE_CHARS,
-    MAX_ROOM_CHARS, MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_calendar_token, is_invite,
-    is_room_name,
+    INVITE_HOURS, INVITE_USES, MAX_EAT_WITH, MAX_INVITE_CHARS, MAX_LOBBY, MAX_PLACE_CHARS, MAX_ROOM_CHARS,
+    MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_calendar_token, is_invite, is_room_name,
 };
 use crate::message::{ErrorCode, ParticipantId};
 use crate::text::{NameError, clean_label, shown_label, shown_name};
@@ -49,11 +48,20 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
         }
         BoardRequest::Photo { id } => require(is_photo_id(id), ErrorCode::Malformed),
         BoardRequest::Calendar { token } => token.as_ref().map_or(Ok(()), check_token),
+        BoardRequest::Report { .. }
+        | BoardRequest::Block { .. }
+        | BoardRequest::Unblock { .. }
+        | BoardRequest::CloseTable { .. }
+        | BoardRequest::Suspend { .. }
+        | BoardRequest::Lift { .. } => order::check_request(request),
         BoardRequest::Unsubscribe
         | BoardRequest::StopWaiting
         | BoardRequest::Presence { .. }
         | BoardRequest::AboutMe
         | BoardRequest::ForgetMe
+        | BoardRequest::Seen
+        | BoardRequest::OrderBook
+        | BoardRequest::CloseReport { .. }
         | BoardRequest::RevokeCalendar => Ok(()),
     }
 }
@@ -113,6 +121,8 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
         BoardNews::AboutMe(about) => check_about(about),
         BoardNews::Photo { id, jpeg } => require(is_photo_id(id) && jpeg.len() <= MAX_PHOTO_TEXT, ErrorCode::Malformed),
         BoardNews::Calendar { token } => check_token(token),
+        BoardNews::Order(news) => order::check_order(news),
+        BoardNews::OrderBook(book) => order::check_book(book),
         BoardNews::You { waiting: None } | BoardNews::Done { .. } => Ok(()),
     }
 }
@@ -129,6 +139,7 @@ fn check_about(about: &mut AboutMe) -> Result<(), ErrorCode> {
     if let Some(account) = &mut about.account {
         super::account::check_about(account)?;
     }
+    order::check_about(about);
     for table in &mut about.tables {
         check_text(&table.id)?;
         table.topic = shown_label(&table.topic, MAX_TOPIC_CHARS);
@@ -178,9 +189,4 @@ fn check_person(person: &mut PersonInfo) -> Result<(), ErrorCode> {
 
 fn check_token(CalendarToken(token): &CalendarToken) -> Result<(), ErrorCode> {
     require(is_calendar_token(token), ErrorCode::Malformed)
-}
-
-/// Checks the id of a table or person.
-fn check_text(id: &str) -> Result<(), ErrorCode> {
-    require(id.len() <= MAX_ID_BYTES, ErrorCode::TooLarge)
 }
