@@ -86,6 +86,12 @@ export class DoorBackend extends GuestBackend {
       case 'calendar_address': return this.#calendarAddress(args.token);
       case 'revoke_calendar': return this.#ask('revoke_calendar');
       case 'set_avatar': return this.#setAvatar(args.avatar);
+      case 'unblock': return this.#ask('unblock', { person: args.person });
+      case 'close_table': return this.#ask('close_table', { table: args.table, reason: args.reason });
+      case 'suspend': return this.#ask('suspend', { person: args.person, hours: args.hours, reason: args.reason });
+      case 'lift': return this.#ask('lift', { person: args.person });
+      case 'close_report': return this.#ask('close_report', { report: args.report });
+      case 'order_book': return this.#ask('order_book');
       case 'account_devices': return (await this.board.request({ type: 'account', do: 'devices' }))?.devices ?? [];
       case 'remove_device': return this.board.request({ type: 'account', do: 'remove_device', key: args.key });
       case 'dismiss_reminders':

@@ -211,6 +211,9 @@ export class GuestBackend {
       case 'save_about_me': return saveText('lunchroom-about-me.json', 'application/json', JSON.stringify(await this.#aboutMe(), null, 2));
       case 'photo': return (await this.board.request({ type: 'board', do: 'photo', id: args.id }))?.jpeg;
       case 'forget_me': return this.board.request({ type: 'board', do: 'forget_me' });
+      case 'report': return this.board.request({ type: 'board', do: 'report', ...args });
+      case 'block': return this.board.request({ type: 'board', do: 'block', ...args });
+      case 'acts_seen': return this.board.request({ type: 'board', do: 'seen' });
       case 'leave_seat': return this.board.request({ type: 'board', do: 'leave', table: args.table });
       default: throw { code: 'not_here', message: name };
     }

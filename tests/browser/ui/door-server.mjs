@@ -179,7 +179,7 @@ export class DoorServer {
       case 'eat_now': this.send({ type: 'board', news: 'you', waiting: { since_ms: NOON, with: message.with } }); break;
       case 'stop_waiting': this.send({ type: 'board', news: 'you', waiting: null }); break;
       case 'about_me': this.send({ type: 'board', news: 'about_me', ...this.about }); break;
-      case 'forget_me': this.about = { ...this.about, tables: [], waiting: undefined, named_by: 0, calendar: false, invites: [], met: [], left_out: 0 }; break;
+      case 'forget_me': this.about = { ...this.about, tables: [], waiting: undefined, named_by: 0, calendar: false, invites: [], met: [], blocked: 0, reports: [], acts: [], left_out: 0 }; break;
       case 'invite': this.send({ type: 'board', news: 'invite', room: message.room, invite: 'T0k3n', expires_ms: NOON }); break;
       case 'calendar': this.send({ type: 'board', news: 'calendar', token: this.calendar && message.token === this.calendar ? this.calendar : (this.calendar = `T0k3n-${++this.calendars}`) }); break;
       case 'revoke_calendar': this.calendar = null; break;

@@ -36,7 +36,7 @@ export async function open() {
   return {
     browser, origin: `http://127.0.0.1:${web.address().port}`,
     /** Opens the page with a state. Collects its warnings and errors. */
-    async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup, report, about }) {
+    async page({ state, language, theme, width = 1280, height = 800, scale = 1, reduced = true, zone, setup, report, about, book }) {
       const page = await newPage(browser), complaints = [];
       page.setDefaultTimeout(PATIENCE_MS);
       page.on('console', message => { if (['error', 'warn'].includes(message.type())) complaints.push(message.text()); });
@@ -49,7 +49,7 @@ export async function open() {
       if (theme) initial.settings.theme = theme;
       await page.evaluateOnNewDocument(mock);
       await page.evaluateOnNewDocument(one => { window.mock.state = one; }, initial);
-      await page.evaluateOnNewDocument((report, about) => { Object.assign(window, { report, about }); }, report ?? null, about ?? null);
+      await page.evaluateOnNewDocument((report, about, book) => { Object.assign(window, { report, about, book }); }, report ?? null, about ?? null, book ?? null);
       if (setup) await page.evaluateOnNewDocument(setup);
       await page.goto(`http://127.0.0.1:${web.address().port}/app/index.html`);
       await page.waitForSelector('lunch-room > *');

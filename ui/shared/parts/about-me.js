@@ -6,6 +6,7 @@ import { h } from '../dom.js';
 import { problem, t } from '../strings.js';
 import { clock, dayOf, differsFromLocal, longDay, zoneName, zoneOr } from '../times.js';
 import { ask, openDialog } from './dialog.js';
+import { actWords } from './order.js';
 
 /** @typedef {import('../model.d.ts').AboutMe} AboutMe */
 /** @typedef {import('../model.d.ts').AboutTable} AboutTable */
@@ -60,7 +61,8 @@ function wordsOf(error) {
 }
 
 /** Whether the server has stored nothing: it knows the key and the name while the person is connected. @param {AboutMe} about */
-const isEmpty = ({ tables = [], invites = [], met = [], waiting, named_by, calendar, account, avatar }) => !tables.length && !invites.length && !met.length && !waiting && !named_by && !calendar && !account && !hasAvatar(avatar);
+const isEmpty = ({ tables = [], invites = [], met = [], reports = [], acts = [], blocked, suspension, waiting, named_by, calendar, account, avatar }) =>
+  !tables.length && !invites.length && !met.length && !reports.length && !acts.length && !blocked && !suspension && !waiting && !named_by && !calendar && !account && !hasAvatar(avatar);
 
 /** @param {import('../avatar.js').Look} [look] */
 const hasAvatar = look => Boolean(look && (look.photo || look.glyph || (look.color ?? null) !== null));
@@ -75,6 +77,8 @@ function sections(about) {
     listed(t.about.eatNow, eatNow(about, zone)),
     listed(t.about.invites, invites.map(one => line(t.about.expires(moment(one.expires_ms, zone))))),
     listed(t.about.met, met.map(one => line(moment(one.at_ms, zone), t.about.people(one.people))), t.about.metKept(about.met_days)),
+    listed(t.order.aboutTitle, order(about, zone), t.order.aboutOthers),
+    listed(t.order.aboutActs, acts(about, zone)),
     leftOut ? h('p', { text: t.about.leftOut(leftOut) }) : null,
     h('p', { class: 'quiet', text: [t.about.unstored, differsFromLocal(about.now_ms, zone) ? t.about.times(zoneName(about.now_ms, zone)) : ''].join(' ').trim() }),
   ].filter(part => part !== null);
@@ -120,6 +124,18 @@ function eatNow({ waiting, named_by: namedBy }, zone) {
   const chosen = waiting?.with.length ?? 0;
   return [waiting ? line(t.about.waiting(moment(waiting.since_ms, zone)), chosen ? t.about.chosen(chosen) : '') : null, namedBy ? line(t.about.chosenBy(namedBy)) : null].filter(item => item !== null);
 }
+
+/** @param {AboutMe} about @param {string} zone */
+const order = ({ blocked, reports = [] }, zone) => [
+  ...(blocked ? [line(t.order.aboutBlocked(blocked))] : []),
+  ...reports.map(one => h('li', {}, h('span', { text: t.order.aboutReports }), h('span', { dir: 'auto', text: one.text }), h('span', { class: 'quiet', text: moment(one.at_ms, zone) }))),
+];
+
+/** @param {AboutMe} about @param {string} zone */
+const acts = ({ acts: all = [], suspension }, zone) => [
+  ...(suspension ? [line(`${t.order.youAre}. ${t.order.because(suspension.reason)}`, suspension.until_ms ? t.order.ends(moment(suspension.until_ms, zone)) : t.order.endsWhenLifted)] : []),
+  ...all.map(one => line(actWords(one, zone), moment(one.at_ms, zone))),
+];
 
 /** "Monday, 23 November, 12:30" @param {number} ms @param {string} zone */
 const moment = (ms, zone) => `${longDay(dayOf(ms, zone))}, ${clock(ms, zone)}`;

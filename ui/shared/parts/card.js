@@ -11,6 +11,7 @@ import { ask } from './dialog.js';
 import { menu } from './menu.js';
 import { roundTable } from './round-table.js';
 import { moveTable } from './move-table.js';
+import { closeTable } from './order.js';
 import { copyTableLink, saveCalendar } from './table-links.js';
 
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
@@ -136,6 +137,7 @@ export class Card extends HTMLElement {
       ...(table.mine === 'host' && !hasBegun ? [{ words: t.moveTable, icon: /** @type {const} */ ('clock'), run: () => moveTable(table) }] : []),
       ...(table.mine === 'host' && table.weekly ? [{ words: t.cancelDate, icon: /** @type {const} */ ('close'), danger: true, run: () => this.#cancelDate(table) }] : []),
       ...(table.mine === 'host' ? [{ words: t.deleteTable, icon: /** @type {const} */ ('trash'), danger: true, run: () => this.#delete(table) }] : []),
+      ...(board?.order.steward && table.mine !== 'host' ? [{ words: t.order.closeTable, icon: /** @type {const} */ ('lock'), danger: true, run: () => closeTable(table) }] : []),
     ];
   }
 

@@ -4,6 +4,8 @@ import { state } from '../backend.js';
 import { attribute, h, keyed, shown, text } from '../dom.js';
 import { icon } from '../icons.js';
 import { avatar, showAvatar } from '../avatar.js';
+import { menu } from './menu.js';
+import { orderItems } from './order.js';
 import { finder } from '../search.js';
 import { t, language } from '../strings.js';
 import { View } from '../view.js';
@@ -97,7 +99,10 @@ export class FreePeople extends View {
   #row({ person: { id, name } }) {
     const button = h('button', { type: 'button', class: 'person', onclick: () => this.#toggle(id) },
       avatar(name, id), h('span', { class: 'name', dir: 'auto' }), h('span', { class: 'presence-words' }), h('span', { class: 'tick' }, icon('check')));
-    return h('li', {}, button);
+    const more = h('button', { type: 'button', class: 'icon-only plain more', 'aria-label': `${t.more}: ${name}` }, icon('more'));
+    const item = h('li', {}, button, more);
+    menu(more, () => orderItems({ name, person: id }));
+    return item;
   }
 
   /** @param {HTMLElement} element @param {Place} place @param {number} row */

@@ -13,6 +13,7 @@ import { announce, attempt } from './notices.js';
 import { compareKeys, standingWords } from './compare.js';
 import { ask } from './dialog.js';
 import { menu } from './menu.js';
+import { orderItems } from './order.js';
 import { copyRoomLink } from './table-links.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
@@ -63,6 +64,7 @@ export class PeoplePanel extends View {
     if (!own) menu(more, () => [
       { words: t.compareCodes, icon: 'check', run: () => compare(id) },
       ...(isHost(state()) ? hostItems(id, name) : []),
+      ...orderItems({ name, participant: id }),
     ]);
     return item;
   }

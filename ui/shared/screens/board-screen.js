@@ -11,6 +11,8 @@ import { layTable } from '../parts/lay-table.js';
 import { announce, attempt } from '../parts/notices.js';
 import { menu } from '../parts/menu.js';
 import { openMyCalendar } from '../parts/my-calendar.js';
+import { actWords, moment, openBlocked } from '../parts/order.js';
+import { openOrderBook } from '../parts/order-book.js';
 import { signInWithAccount } from '../parts/account.js';
 import { RoomField } from '../parts/room-field.js';
 import { roundTable } from '../parts/round-table.js';
@@ -43,6 +45,9 @@ export class BoardScreen extends View {
     this.account = h('section', { class: 'banner', hidden: true }, h('p', { text: t.signInNeeded }), h('button', { type: 'button', class: 'primary', id: 'board-sign-in', text: t.signInAccount, onclick: () => signInWithAccount() }));
     this.waiting = h('section', { class: 'banner waiting', role: 'status', hidden: true });
     this.next = h('section', { class: 'banner next', role: 'status', hidden: true });
+    this.reports = h('section', { class: 'banner reports', role: 'status', hidden: true }, h('div', {}, h('strong')), h('button', { type: 'button', class: 'small', id: 'look-at-reports', text: t.order.look, onclick: openOrderBook }));
+    this.acts = h('section', { class: 'banner acts', role: 'status', hidden: true }, h('div', {}), h('button', { type: 'button', class: 'small', id: 'acts-seen', text: t.order.ok, onclick: () => attempt(backend.call('acts_seen')) }));
+    this.suspended = h('div', { class: 'center suspended', hidden: true });
     this.trouble = h('section', { class: 'banner trouble-banner', role: 'alert', hidden: true });
     this.day = new Day();
     this.free = new FreePeople(this.#with, () => this.#updateEatButton());
@@ -52,11 +57,13 @@ export class BoardScreen extends View {
       h('header', { class: 'top' },
         h('div', { class: 'brand' }, roundTable({ seats: 4, taken: [], takenCount: 1 }), h('div', {}, h('h1', { text: t.lunch }), this.status)),
         this.presence, this.eat, actions),
-      h('div', { class: 'banners' }, this.trouble, this.account, this.waiting, this.next),
-      h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline));
+      h('div', { class: 'banners' }, this.trouble, this.acts, this.reports, this.account, this.waiting, this.next),
+      h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline, this.suspended));
     menu(more, () => [
       ...(backend.shell === 'app' ? [{ words: t.openLink, icon: /** @type {const} */ ('link'), run: pasteLink }, { words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
       ...(state().board?.member ? [{ words: t.myCalendar, icon: /** @type {const} */ ('calendar'), run: openMyCalendar }] : []),
+      ...(state().board?.order.blocked.length ? [{ words: t.order.blockedPeople, icon: /** @type {const} */ ('people'), run: openBlocked }] : []),
+      ...(state().board?.order.steward ? [{ words: t.order.page, icon: /** @type {const} */ ('warning'), run: openOrderBook }] : []),
       { words: t.settings, icon: 'settings', run: openSettings },
     ]);
   }
@@ -81,11 +88,11 @@ export class BoardScreen extends View {
     shown(trouble, (failure !== null && hasBoard) || outdated);
     text(trouble, failure ? `${problem(failure.code, failure.message)}${session.kind === 'connecting' ? ` ${t.tryingAgain}` : ''}` : t.boardMayBeOld);
     const member = board?.member ?? false;
-    if (this.account) shown(this.account, open && !member && backend.shell === 'app' && you.sign_in === true && !you.account);
+    const isSuspended = Boolean(board?.order.suspension);
+    if (this.account) shown(this.account, open && !member && !isSuspended && backend.shell === 'app' && you.sign_in === true && !you.account);
     for (const part of [presence, eat, lay]) shown(part, member);
-    shown(peopleButton, hasBoard);
-    shown(day, hasBoard);
-    shown(free, hasBoard);
+    for (const part of [peopleButton, day, free]) shown(part, hasBoard && !isSuspended);
+    this.#updateOrder(board);
     // The server of a door always has a board. It has just not arrived yet.
     const needsBoard = !hasBoard && (!open || backend.shell === 'door');
     shown(rooms, !hasBoard && !needsBoard);
@@ -134,6 +141,28 @@ export class BoardScreen extends View {
         backend.shell === 'app' && (failure || session.kind === 'closed') ? h('button', { type: 'button', id: 'host-here', text: t.hostHere, onclick: openHosting }) : null,
         server && (failure || session.kind === 'closed') ? h('button', { type: 'button', class: 'primary', id: 'connect-again', text: failure ? t.tryAgain : t.connect,
           onclick: () => attempt(backend.call('connect', { server: server.url, fingerprint: server.fingerprint })) }) : null));
+  }
+
+  /** Shows what stewards did to the person, and to stewards how many reports wait. @param {BoardState | null} board */
+  #updateOrder(board) {
+    const { acts, reports, suspended } = this;
+    if (!acts || !reports || !suspended) return;
+    const order = board?.order, zone = board?.zone ?? '', suspension = order?.suspension;
+    shown(reports, Boolean(order?.steward && order.reports));
+    text(/** @type {Node} */ (reports.firstChild?.firstChild), t.order.waiting(order?.reports ?? 0));
+    shown(acts, Boolean(order?.acts.length));
+    shown(suspended, Boolean(suspension));
+    const key = JSON.stringify([order?.acts, suspension, zone]);
+    if (acts.dataset.key === key) return;
+    acts.dataset.key = key;
+    /** @type {HTMLElement} */ (acts.firstChild).replaceChildren(...(order?.acts ?? []).map(act => h('p', { dir: 'auto', text: actWords(act, zone) })));
+    suspended.replaceChildren(...(suspension ? [
+      h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: 0 })),
+      h('h2', { text: t.order.youAre }),
+      h('p', { class: 'lead', dir: 'auto', text: t.order.because(suspension.reason) }),
+      h('p', { text: suspension.until_ms ? t.order.ends(moment(suspension.until_ms, zone)) : t.order.endsWhenLifted }),
+      h('p', { class: 'quiet', text: t.order.youAreWords }),
+      h('div', { class: 'actions' }, h('button', { type: 'button', text: t.settings, onclick: openSettings }))] : []));
   }
 
   /** Updates "Eat now". */
