@@ -312,7 +312,8 @@ export class GuestBackend {
   /** Updates the board, and reports a link whose table no longer exists. */
   updateBoard() {
     const { state: board } = this.board, { room, trouble } = this.invitation, exists = board?.tables.some(table => table.room === room);
-    if (board && isTableRoom(room) && !exists) this.invitation.trouble ??= 'no_such_table';
+    if (board?.order.suspension) this.invitation.trouble = 'suspended';
+    else if (board && isTableRoom(room) && !exists) this.invitation.trouble ??= 'no_such_table';
     else if (exists && trouble === 'no_such_table') this.invitation.trouble = null;
     this.update({ board });
   }

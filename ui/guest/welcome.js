@@ -2,6 +2,7 @@
 
 import { h, shown, text } from '../shared/dom.js';
 import { LanguageChoice } from '../shared/parts/language.js';
+import { reasonOf } from '../shared/parts/order.js';
 import { roundTable } from '../shared/parts/round-table.js';
 import { state } from '../shared/backend.js';
 import { navigation } from '../shared/navigation.js';
@@ -51,7 +52,7 @@ export class GuestWelcome extends View {
     const words = table && board ? [table.topic, when(table, board), table.place].filter(Boolean).join(' · ') : '';
     const heads = /** @type {Record<string, string>} */ (t.ends), blocked = trouble !== null && !this.over;
     text(this.heading, this.over ? t.guestEnded : trouble ? heads[trouble] ?? t.guestNoWay : isTableRoom(room) || table ? t.guestTitle : t.guestRoomTitle(room));
-    text(this.lead, this.over ? t.guestEndedWords : trouble ? endWords(trouble, true) : words || (isTableRoom(room) ? t.guestLeadTable : t.guestLead));
+    text(this.lead, this.over ? t.guestEndedWords : trouble ? [endWords(trouble, true), board ? reasonOf(trouble, board) : ''].join(' ').trim() : words || (isTableRoom(room) ? t.guestLeadTable : t.guestLead));
     shown(this.seats, table !== undefined && !blocked);
     if (table) text(this.seats, table.in_call ? t.peopleInCall(table.in_call) : t.seatsTaken(table.taken_count, table.seats));
     const how = table && board && !this.over && !trouble ? entryCondition(table, board) : '';
@@ -60,7 +61,7 @@ export class GuestWelcome extends View {
     shown(this.join, !blocked);
     // Members can join in the app without the invite. Nobody can join after the host removed them, if the table does
     // not exist, or with an incomplete link.
-    const closed = blocked && (trouble === 'removed' || trouble === 'no_such_table' || trouble === 'link_parameter');
+    const closed = blocked && (trouble === 'removed' || trouble === 'suspended' || trouble === 'no_such_table' || trouble === 'link_parameter');
     if (this.open) shown(this.open, !closed);
     if (this.hint) {
       shown(this.hint, !closed);

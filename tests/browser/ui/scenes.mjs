@@ -149,6 +149,7 @@ export const scenes = {
   'report': { state: ordered({}), press: ['lr-free-people li .more', '.menu:popover-open button'] },
   'person-menu': { state: ordered(steward), press: ['lr-free-people li .more'] },
   'close-table': { state: ordered(steward), press: ['lr-card .more', '.menu:popover-open .danger-text'] },
+  'ended-suspended': { state: { ...base(), board: board([], [], { member: false, people: [], order: order({ suspension }) }), call: { ...base().call, room: 'room-1', stage: { kind: 'ended', code: 'suspended' } } } },
   'blocked': { state: ordered({ blocked: sit(2, 7) }), press: ['#board-more', '.menu:popover-open button:nth-last-child(2)'] },
   'call-person-menu': { state: inCall([participant(0), participant(3)]), press: ['#call-people', 'lr-people-panel .in-call li:nth-child(2) button[aria-haspopup]'] },
   'about-me': { state: { ...base(), board: board(usualTables(), usualPeople()) }, about: aboutMe(), press: ['#board-more', '.menu:popover-open button:last-child', '#about-me'] },

@@ -9,6 +9,7 @@ import { ask, openDialog } from './dialog.js';
 import { announce, attempt } from './notices.js';
 
 /** @typedef {import('../model.d.ts').Act} Act */
+/** @typedef {import('../model.d.ts').BoardState} BoardState */
 /** @typedef {import('./menu.js').Item} Item */
 /** @typedef {import('../model.d.ts').TableView} TableView */
 /** @typedef {{ name: string, participant?: string, person?: string }} Whom  somebody in the call by `participant`, or on the board by `person` */
@@ -91,6 +92,13 @@ export function openBlocked() {
 export function actWords({ kind, topic, reason, until_ms: until }, zone) {
   const what = kind === 'closed' ? t.order.actClosed(topic || t.table) : kind === 'lifted' ? t.order.actLifted : until ? t.order.actSuspendedUntil(moment(until, zone)) : t.order.actSuspended;
   return reason ? `${what} ${t.order.because(reason)}` : what;
+}
+
+/** A steward's reason for the end of a call, and the end of a suspension; empty if no steward ended it. @param {string} code @param {BoardState} board */
+export function reasonOf(code, { order, zone }) {
+  const { suspension } = order, closed = order.acts.findLast(act => act.kind === 'closed');
+  if (code === 'suspended' && suspension) return `${t.order.because(suspension.reason)} ${suspension.until_ms ? t.order.ends(moment(suspension.until_ms, zone)) : t.order.endsWhenLifted}`;
+  return code === 'table_closed' && closed ? t.order.because(closed.reason) : '';
 }
 
 /** "Monday, 23 November, 12:30" @param {number} ms @param {string} zone */

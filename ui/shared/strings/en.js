@@ -643,6 +643,8 @@ export const en = {
     not_member: 'This link has no invite, and without one only members can join. Ask for a link with an invite, or open it in the app if you’re a member.',
     bad_name: 'The server doesn’t accept this name. Enter a different one.',
     already_seated: 'You already have a seat at another table at that time. Leave that one first.',
+    suspended: 'The community’s stewards suspended you, so you can’t join tables here.',
+    table_closed: 'The community’s stewards closed this table.',
   },
 
   // What went wrong: what happened, what we did, what you can do.
