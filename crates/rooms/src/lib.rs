@@ -11,6 +11,7 @@ pub mod room;
 mod room_view;
 #[allow(clippy::module_inception)]
 pub mod rooms;
+pub mod rounds;
 pub mod source;
 
 pub use bucket::{Bucket, Rate};

@@ -18,6 +18,7 @@ mod network;
 mod noise;
 mod options;
 mod records;
+mod rounds;
 mod soak;
 mod speech;
 mod table;
@@ -50,6 +51,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "forward", about: forward::ABOUT, run: forward::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "noise", about: noise::ABOUT, run: noise::run },
+    Bench { name: "rounds", about: rounds::ABOUT, run: rounds::run },
     Bench { name: "soak", about: soak::ABOUT, run: soak::run },
     Bench { name: "table", about: group::ABOUT, run: group::run },
     Bench { name: "window", about: window::ABOUT, run: window::run },
