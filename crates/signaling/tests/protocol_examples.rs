@@ -134,6 +134,8 @@ fn every_board_and_room_message_has_an_example() {
         "invite",
         "calendar",
         "revoke_calendar",
+        "set_avatar",
+        "photo",
         "report",
         "block",
         "unblock",
@@ -169,6 +171,7 @@ fn every_board_and_room_message_has_an_example() {
         "state",
         "muted",
         "devices",
+        "photo",
         "order",
         "order_book",
     ];
