@@ -470,11 +470,8 @@ impl Call {
             ServerMessage::Reaction { from, reaction } => self.reacted(now, &from, reaction),
             ServerMessage::Chat { from, text, at } => self.chat_line(from, text, at),
             ServerMessage::Error(error) => self.error(now, &error),
-            ServerMessage::Bye { code, retry_after_ms } => {
-                if self.is_active() && retry_after_ms.is_none() {
-                    self.end(Ended::Refused(code));
-                }
-            }
+            ServerMessage::Bye { code, retry_after_ms: None } if self.is_active() => self.end(Ended::Refused(code)),
+            ServerMessage::Bye { .. } => {}
             ServerMessage::Room(news) => self.room_news(news),
             // The session handles these itself, and the board is not part of the call. A client that does not announce
             // forwarding is never in a forwarded room.

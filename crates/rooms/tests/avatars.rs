@@ -12,7 +12,7 @@ const NOW: u64 = 1_767_322_800_000;
 const DAY: u64 = 24 * 3_600_000;
 
 fn who(name: &str) -> Who {
-    Who { key: format!("key of {name}"), name: name.into(), member: true }
+    Who { key: format!("key of {name}"), name: name.into(), member: true, steward: false }
 }
 
 fn board(saved: Saved) -> Board {

@@ -22,7 +22,7 @@ impl Server {
 
     fn open(&mut self, name: &str, features: &[&str]) -> SessionId {
         let session = SessionId(format!("session of {name}"));
-        let person = Person { key: name.into(), name: name.into(), member: true, device: None };
+        let person = Person { key: name.into(), name: name.into(), member: true, steward: false, device: None };
         self.rooms.open(self.now, session.clone(), person).expect("there is room");
         let features: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
         self.rooms.set_features(&session, &features);

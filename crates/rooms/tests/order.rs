@@ -15,7 +15,7 @@ const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 
 fn board() -> Board {
-    Board::new(Calendar::new("Asia/Seoul").unwrap(), [7; 32], [8; 32], Saved::default(), NOON)
+    Board::new(Calendar::new("Asia/Seoul").expect("a zone"), [7; 32], [8; 32], Saved::default(), NOON)
 }
 
 fn who(name: &str) -> Who {
@@ -42,7 +42,7 @@ impl World {
         let session = SessionId(format!("session of {name}"));
         let Who { key, name, steward, .. } = who(name);
         let person = Person { key, name, member, steward, device: None };
-        self.rooms.open(self.now, session.clone(), person).unwrap();
+        self.rooms.open(self.now, session.clone(), person).expect("open");
         session
     }
 
@@ -104,7 +104,7 @@ impl World {
         };
         self.ask(host, BoardRequest::Lay(draft));
         let key = who(&host.0["session of ".len()..]).key;
-        let table = self.rooms.board().tables().filter(|table| table.host == key).last().unwrap();
+        let table = self.rooms.board().tables().filter(|table| table.host == key).last().expect("laid");
         (table.id.clone(), table.room.clone())
     }
 
