@@ -25,6 +25,8 @@ import { Sha256 } from './sha256.js';
  */
 
 const HEADER = 29, MAX_CHUNK = 16_384, MAX_DATA = MAX_CHUNK - HEADER, MAX_TEXT = 4096, MAX_OFFERS = 16, MAX_ROWS = 100, ACK_MS = 30, TICK_MS = 20;
+/** When an offer that is not answered is made again, each time after the last: some libraries lose what arrives while they open the channel. */
+const OFFER_AGAIN_MS = [500, 2000, 8000];
 /** Largest file that is kept in memory, where the browser cannot write to a file. */
 export const MAX_IN_MEMORY = 500_000_000;
 const OVER = ['done', 'declined', 'failed'];
@@ -144,7 +146,12 @@ export class GuestFiles {
     const { view, file } = transfer;
     transfer.epoch++;
     if (view.state !== 'paused') view.state = view.moved ? 'preparing' : 'offered';
-    this.#send(transfer, { type: 'offer', name: view.name, size: view.size, mime: (file?.type ?? '').slice(0, 128) });
+    const { epoch } = transfer, offer = (times = 0) => {
+      if (transfer.epoch !== epoch || OVER.includes(view.state)) return; // answered, or offered on another connection
+      this.#send(transfer, { type: 'offer', name: view.name, size: view.size, mime: (file?.type ?? '').slice(0, 128) });
+      if (times < OFFER_AGAIN_MS.length) setTimeout(() => offer(times + 1), OFFER_AGAIN_MS[times]);
+    };
+    offer();
   }
 
   /** @param {Transfer} transfer @param {object} message */
@@ -177,7 +184,8 @@ export class GuestFiles {
       if (view.outgoing || view.state === 'declined' || view.state === 'failed') this.#send(known, { type: 'cancel', reason: view.reason ?? 'protocol' });
       else if (view.state === 'done') this.#send(known, { type: 'stored' });
       else if (view.state === 'paused') this.#send(known, { type: 'pause' });
-      else if (view.state !== 'offered') this.#continue(known);
+      // Made again before the answer.
+      else if (view.state !== 'offered' && view.state !== 'preparing') this.#continue(known);
       return;
     }
     const open = this.#transfers.filter(one => one.view.key === link.person.key && !one.view.outgoing && !OVER.includes(one.view.state));

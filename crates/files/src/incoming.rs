@@ -101,6 +101,8 @@ impl Incoming {
             // Everything is here; the answer follows.
             State::Checking(_) | State::Keeping => {}
             State::Stalled(_) => {}
+            // It was offered again before our answer.
+            State::Preparing if !self.paused_here => {}
             State::Waiting | State::Preparing | State::Receiving | State::Finishing(_) if self.paused_here => {
                 self.state = State::Waiting;
                 out.send(&self.person, Message::Pause { id: self.id });

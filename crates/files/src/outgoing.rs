@@ -3,9 +3,14 @@
 use crate::message::{Digest, Message, Reason, TransferId};
 use crate::view::{TransferState, TransferView};
 use crate::work::{DiskError, DiskRequest, Effects, Person};
+use std::time::{Duration, Instant};
 
 /// Bytes in memory below which more are read. The disk returns a few hundred kilobytes at a time.
 const LOW: usize = 128 * 1024;
+
+/// When an offer that is not answered is made again, each time after the last. A far side whose channel is not open yet
+/// loses what arrives: its library acknowledges the packet and drops the message. Who has the offer ignores a second one.
+const OFFER_AGAIN: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(8)];
 
 /// ```text
 ///            ┌───────── connection lost ─────────┐
@@ -38,6 +43,9 @@ pub(crate) struct Outgoing {
     size: u64,
     mime: String,
     state: State,
+    /// How often it was offered on this connection without an answer, and when it is offered next.
+    offers: usize,
+    offer_at: Option<Instant>,
     /// Whether the receiver has accepted it once.
     accepted: bool,
     paused_here: bool,
@@ -67,6 +75,8 @@ impl Outgoing {
             size,
             mime,
             state: State::Waiting,
+            offers: 0,
+            offer_at: None,
             accepted: false,
             paused_here: false,
             paused_there: false,
@@ -87,7 +97,32 @@ impl Outgoing {
             return;
         }
         self.state = State::Offered;
+        (self.offers, self.offer_at) = (0, None);
         self.forget_buffer();
+        self.offer(out);
+    }
+
+    /// Offers the file again if nobody has answered.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Effects) {
+        if self.state != State::Offered {
+            return;
+        }
+        if self.offer_at.is_some_and(|at| at <= now) {
+            self.offer_at = None;
+            self.offers += 1;
+            self.offer(out);
+        }
+        if self.offer_at.is_none() {
+            self.offer_at = OFFER_AGAIN.get(self.offers).map(|after| now + *after);
+        }
+    }
+
+    /// When [`Outgoing::handle_timeout`] has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.offer_at.filter(|_| self.state == State::Offered)
+    }
+
+    fn offer(&self, out: &mut Effects) {
         let (name, mime) = (self.name.clone(), self.mime.clone());
         out.send(&self.person, Message::Offer { id: self.id, name, size: self.size, mime });
     }

@@ -275,8 +275,9 @@ impl Transfers {
     /// Advances time.
     pub fn handle_timeout(&mut self, now: Instant) {
         for row in &mut self.rows {
-            if let Row::Incoming(one) = row {
-                one.handle_timeout(now, &mut self.out);
+            match row {
+                Row::Incoming(one) => one.handle_timeout(now, &mut self.out),
+                Row::Outgoing(one) => one.handle_timeout(now, &mut self.out),
             }
         }
         let in_flight: Vec<u64> = self.links.keys().map(|key| self.in_flight(key)).collect();
@@ -287,12 +288,12 @@ impl Transfers {
 
     /// When [`Transfers::handle_timeout`] or [`Transfers::poll_send`] has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let acks = self.rows.iter().filter_map(|row| match row {
+        let rows = self.rows.iter().filter_map(|row| match row {
             Row::Incoming(one) => one.poll_timeout(),
-            Row::Outgoing(_) => None,
+            Row::Outgoing(one) => one.poll_timeout(),
         });
         let sends = self.links.iter().filter(|(key, _)| self.is_ready(key)).map(|(_, link)| link.rate.next_send());
-        acks.chain(sends).min()
+        rows.chain(sends).min()
     }
 
     /// The next thing to send, and the number of the connection. Call it until it returns `None`.

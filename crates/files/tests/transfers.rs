@@ -98,6 +98,9 @@ struct Pair {
     /// Changes what is sent to the second side.
     forge: fn(Sent) -> Vec<Sent>,
     next_id: u8,
+    /// Offers that were sent, and how many of the next ones are lost.
+    offers: usize,
+    loses: usize,
 }
 
 impl Pair {
@@ -109,7 +112,8 @@ impl Pair {
             disk: Disk::default(),
         };
         let sides = [side("ann"), side("bob")];
-        Pair { now, sides, wires: Default::default(), link: None, links: 0, forge: |sent| vec![sent], next_id: 0 }
+        let (wires, forge) = (Default::default(), (|sent| vec![sent]) as fn(Sent) -> Vec<Sent>);
+        Pair { now, sides, wires, link: None, links: 0, forge, next_id: 0, offers: 0, loses: 0 }
     }
 
     fn connect(&mut self) {
@@ -169,6 +173,13 @@ impl Pair {
             }
             while let Some((link, sent)) = side.transfers.poll_send(self.now) {
                 assert_eq!(Some(link), self.link);
+                if matches!(&sent, Sent::Text(text) if text.contains("\"offer\"")) {
+                    self.offers += 1;
+                    if self.loses > 0 {
+                        self.loses -= 1;
+                        continue;
+                    }
+                }
                 let sent = if n == 0 { (self.forge)(sent) } else { vec![sent] };
                 self.wires[1 - n].extend(sent);
             }
@@ -307,6 +318,37 @@ fn a_transfer_continues_after_a_break_and_a_restart_of_the_receiver() {
     pair.run_to(id, written as u64);
     pair.run_until(0, id, TransferState::Done);
     assert_eq!(pair.sides[1].disk.kept[0].1, file);
+}
+
+#[test]
+fn an_offer_that_a_channel_loses_is_made_again() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let file = data(9, 3_000_000);
+    pair.loses = 2;
+    let id = pair.offer("x", file.clone());
+    pair.run(Duration::from_secs(2));
+    assert!(pair.row(1, id).is_none());
+    pair.run_until(1, id, TransferState::Offered);
+    pair.sides[1].transfers.act(id, Action::Accept);
+    pair.run_to(id, 1_000_000);
+    pair.restart(1);
+    let written = pair.sides[1].disk.parts[&id].1.len() as u64;
+    pair.loses = 1;
+    pair.connect();
+    pair.run_to(id, written);
+    pair.run_until(0, id, TransferState::Done);
+    assert_eq!(pair.sides[1].disk.kept[0].1, file);
+}
+
+#[test]
+fn an_offer_is_made_four_times_at_most_and_asked_about_once() {
+    let mut pair = Pair::new();
+    pair.connect();
+    let id = pair.offer("x", data(9, 3_000));
+    pair.run(Duration::from_secs(60));
+    assert_eq!((pair.offers, pair.sides[1].transfers.view().len()), (4, 1));
+    assert_eq!(pair.state(1, id).0, TransferState::Offered);
 }
 
 #[test]

@@ -17,7 +17,7 @@ export const ko = {
   useInitials: '이름으로 표시',
   avatarColor: '색상',
   avatarColors: ['살구색', '노란색', '연두색', '민트색', '하늘색', '연보라색', '분홍보라색', '분홍색'],
-  avatarHint: '점심 게시판과 카메라가 꺼져 있을 때 이 모습으로 보여요. 사진은 이 기기에서 작게 줄이고 위치 정보는 지워요.',
+  avatarHint: '보드와 카메라가 꺼진 통화에서 이 모습으로 보여요. 사진은 이 기기에서 작게 줄이고 위치 정보는 지워요.',
   photoUnreadable: '사진으로 열 수 없는 파일이에요. JPEG나 PNG 파일을 골라 주세요.',
   namePlaceholder: '친구들이 부르는 이름',
   whereToEat: '어디서 먹을까요?',
