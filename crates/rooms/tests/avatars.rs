@@ -109,7 +109,22 @@ fn when_full_the_avatar_of_whoever_was_away_longest_is_removed() {
     assert!(board.avatar("key of 0").is_default());
     assert!(!board.avatar("key of 1999").is_default());
     let kept = (0..2_000).filter(|n| board.photo(&photo_id(&photo(*n))).is_ok()).count();
-    assert!((1_600..1_700).contains(&kept), "{kept} photos fit");
+    assert!((500..530).contains(&kept), "{kept} photos fit");
+}
+
+#[test]
+fn a_photo_in_place_of_a_colour_counts_as_any_other() {
+    let mut board = board(Saved::default());
+    for n in 0..1_000u32 {
+        board.set_avatar(NOW, &who(&n.to_string()), Some(1), None, None).unwrap();
+    }
+    for n in 0..1_000u32 {
+        let jpeg = text(&jpeg(b"", &[n.to_string().as_bytes(), &[7; 40_000]].concat()));
+        board.set_avatar(NOW + u64::from(n), &who(&n.to_string()), None, None, Some(&jpeg)).unwrap();
+    }
+    let kept: usize =
+        stored(&mut board).avatars.iter().filter_map(|(_, avatar)| avatar.jpeg.as_ref()).map(|j| j.len()).sum();
+    assert!(kept <= rooms::board::MAX_PHOTOS_BYTES, "{kept} bytes");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The most memory that the server can use: the sum of every bound. ARCHITECTURE.md lists them in a table.
 
 use rooms::board::{
-    MAX_ACTS, MAX_BARRED, MAX_BLOCKS, MAX_CANCELLED, MAX_FEEDS, MAX_HISTORY, MAX_INVITE_USES, MAX_MEETINGS,
-    MAX_REMOVED, MAX_REPORTS, MAX_SUSPENDED, MAX_TABLES,
+    MAX_ACTS, MAX_AVATARS, MAX_BARRED, MAX_BLOCKS, MAX_CANCELLED, MAX_FEEDS, MAX_HISTORY, MAX_INVITE_USES,
+    MAX_MEETINGS, MAX_PHOTOS_BYTES, MAX_REMOVED, MAX_REPORTS, MAX_SUSPENDED, MAX_TABLES,
 };
 use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
 use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
@@ -64,6 +64,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
         part("the board", board()),
         part("reports, blocks and suspensions", order()),
+        part("avatars", avatars()),
         part("calendar feeds", feeds()),
         part("accounts", accounts(config)),
         part("the board on its way to the disk", UNWRITTEN_BYTES),
@@ -83,6 +84,11 @@ fn board() -> usize {
 fn feeds() -> usize {
     let lunch = 2 * ENTRY + MAX_TOPIC_CHARS * 4 + MAX_PLACE_CHARS * 4;
     MAX_FEEDS * 2 * ENTRY + MAX_CANCELLED * lunch + 2 * KEPT_BYTES + feeds::MAX_SOURCES * ENTRY
+}
+
+/// How people are shown, and their photos.
+fn avatars() -> usize {
+    MAX_AVATARS * 3 * ENTRY + MAX_PHOTOS_BYTES
 }
 
 /// Reports, blocks, suspensions, and what stewards did.

@@ -16,7 +16,7 @@ use crate::message::ServerMessage;
 /// Cost of a kept message in addition to its text: its entries in queues and its counters.
 pub const MESSAGE_OVERHEAD_BYTES: usize = 64;
 /// Total bytes of the texts for all clients. A text shared by many clients counts once.
-pub const POOL_BYTES: usize = 128 * 1024 * 1024;
+pub const POOL_BYTES: usize = 104 * 1024 * 1024;
 /// When the pool is exhausted, a client still receives events and answers until this many bytes of one cause are
 /// unacknowledged.
 pub const GUARANTEED_BYTES: usize = 2 * 1024;

@@ -15,7 +15,7 @@ use super::{Board, Change, Who, require};
 /// Avatars of all people. When full, the one whose owner was away longest is removed; their client sends it again.
 pub const MAX_AVATARS: usize = 4_096;
 /// Bytes of all photos. When full, the same happens.
-pub const MAX_PHOTOS_BYTES: usize = 64 * 1024 * 1024;
+pub const MAX_PHOTOS_BYTES: usize = 20 * 1024 * 1024;
 /// How long an avatar is kept whose owner does not come.
 pub const AVATAR_KEPT_MS: u64 = 366 * DAY_MS;
 /// How often it is stored that its owner was here.
@@ -74,8 +74,16 @@ impl Avatars {
         true
     }
 
-    fn is_full(&self, more: usize) -> bool {
-        self.of.len() >= MAX_AVATARS || self.bytes + more > MAX_PHOTOS_BYTES
+    /// Whether there is no room for somebody's avatar with a photo of this many bytes, in place of the one that they have.
+    fn is_full(&self, key: &str, bytes: usize) -> bool {
+        let own = self.of.get(key);
+        let freed = own.and_then(|avatar| avatar.jpeg.as_ref()).filter(|jpeg| self.is_only_theirs(jpeg));
+        let kept = self.bytes - freed.map_or(0, |jpeg| jpeg.len());
+        own.is_none() && self.of.len() >= MAX_AVATARS || kept + bytes > MAX_PHOTOS_BYTES
+    }
+
+    fn is_only_theirs(&self, jpeg: &[u8]) -> bool {
+        self.photos.get(&photo_id(jpeg)).is_some_and(|photo| photo.owners == 1)
     }
 }
 
@@ -100,8 +108,8 @@ impl Board {
             return Ok(());
         }
         let bytes = avatar.jpeg.as_ref().map_or(0, |jpeg| jpeg.len());
-        while !self.avatars.of.contains_key(&who.key) && self.avatars.is_full(bytes) {
-            let absent = self.avatars.of.iter().filter(|(key, _)| !self.people.contains_key(*key));
+        while self.avatars.is_full(&who.key, bytes) {
+            let absent = self.avatars.of.iter().filter(|(key, _)| **key != who.key && !self.people.contains_key(*key));
             let oldest = absent.min_by_key(|(_, avatar)| avatar.seen).map(|(key, _)| key.clone());
             self.remove_avatar(&oldest.ok_or(ErrorCode::ServerFull)?);
         }
