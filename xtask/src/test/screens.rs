@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -15,32 +16,10 @@ use crate::workspace::Workspace;
 /// The modules that the tests import besides node's own.
 const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 
-/// The test files in `tests/browser/ui`.
-const FILES: &[&str] = &[
-    "vectors.test.mjs",
-    "data-saver.test.mjs",
-    "avatar-copy.test.mjs",
-    "protocol.test.mjs",
-    "chat.test.mjs",
-    "replacement.test.mjs",
-    "trust.test.mjs",
-    "app-backend.test.mjs",
-    "texts.test.mjs",
-    "files.test.mjs",
-    "guest.test.mjs",
-    "board-session.test.mjs",
-    "door.test.mjs",
-    "accounts.test.mjs",
-    "input.test.mjs",
-    "web-links.test.mjs",
-    "share.test.mjs",
-    "messages.test.mjs",
-    "screens.test.mjs",
-    "layout.test.mjs",
-    "call.test.mjs",
-];
+/// The test files that take longest, which are started first. All others follow.
+const LONG: &[&str] = &["layout.test.mjs", "screens.test.mjs", "door.test.mjs", "messages.test.mjs"];
 
-/// The tests take three minutes. If the browser does not work, every single test waits for it.
+/// The tests take four minutes. If the browser does not work, every single test waits for it.
 const PATIENCE: Patience = Patience { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(20 * 60) };
 
 /// Lines of a failure that are printed, of node's description of it.
@@ -65,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
     if command::succeeds(command::program("node").args(["--test-force-exit", "--eval", "0"])) {
         node.arg("--test-force-exit");
     }
-    node.args(FILES.iter().map(|file| folder.join("ui").join(file)));
+    node.args(files(&folder.join("ui"))?);
     let mut left = 0;
     let succeeded = follow::run(&mut node, PATIENCE, |line| {
         left = match is_failure(line) {
@@ -80,6 +59,19 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
         writeln!(file, "{line}").context("screens.log")
     })?;
     Ok(count(&tap, succeeded))
+}
+
+/// The paths of all test files of this folder, in the order in which they are started.
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".test.mjs") {
+            names.push(name);
+        }
+    }
+    names.sort_by_key(|name| (LONG.iter().position(|long| long == name).unwrap_or(LONG.len()), name.clone()));
+    Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }
 
 fn is_failure(line: &str) -> bool {
@@ -108,6 +100,15 @@ fn count(tap: &str, good: bool) -> Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_test_file_is_run_and_the_long_ones_begin() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser/ui");
+        let files = files(&folder).expect("the folder");
+        assert!(files.iter().zip(LONG).all(|(file, long)| file.ends_with(long)), "{files:?}");
+        assert!(files.iter().any(|file| file.ends_with("order.test.mjs")), "{files:?}");
+        assert!(!files.iter().any(|file| file.ends_with("scenes.mjs")), "{files:?}");
+    }
 
     #[test]
     fn tap_totals_are_parsed() {
