@@ -19,7 +19,7 @@ pub(crate) fn guest(test: &str, kind: Kind) {
     if !kind.available() {
         return;
     }
-    on_a_display(test, "1280x720", || {
+    on_a_display(env!("CARGO_CRATE_NAME"), test, "1280x720", || {
         seclusion::set_up();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         runtime.block_on(both_share(kind));

@@ -4,9 +4,9 @@
 use devices::{ScreenCapture, ScreenError, ScreenEvent, ScreenInfo, ScreenKind, screens};
 use engine::media::frame::VideoFrame;
 use engine::media::slot::{FrameSlot, Wait};
-use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
+use whole_system::only;
 use whole_system::x11::{Program, WITHIN, on_a_display};
 use x11rb::protocol::xproto::{ConfigureWindowAux, ConnectionExt as _, Rectangle};
 use x11rb::wrapper::ConnectionExt as _;
@@ -67,24 +67,29 @@ const WHITE: u32 = 0xFF_FFFF;
 
 #[test]
 fn a_screen_shows_changes_and_the_pointer_and_nothing_while_it_is_still() {
-    on_a_display("a_screen_shows_changes_and_the_pointer_and_nothing_while_it_is_still", "800x600", || {
-        let program = Program::start(100, 50, 300, 200);
-        program.move_pointer(700, 500);
-        let found = find(ScreenKind::Screen);
-        assert_eq!(found.size, (800, 600));
-        assert!(found.preview.is_some_and(|preview| preview.width() <= 256 && preview.height() <= 160));
-        let mut share = Share::open(&found.id);
-        let frame = share.until("a picture", |_| true);
-        assert_eq!((frame.width(), frame.height(), luma(&frame, 150, 100)), (800, 600, 16));
-        assert_eq!(share.event(), ScreenEvent::Live);
-        share.count(STILL);
-        assert_eq!(share.count(STILL), 0, "nothing changes");
-        program.paint(WHITE, Rectangle { x: 10, y: 20, width: 30, height: 40 });
-        let frame = share.until("white", |frame| luma(frame, 112, 72) == 235);
-        assert_eq!((luma(&frame, 108, 72), luma(&frame, 139, 109), luma(&frame, 141, 72)), (16, 235, 16));
-        program.move_pointer(600, 400);
-        share.until("another place of the pointer", |frame| *frame.y() != plain(frame));
-    });
+    on_a_display(
+        module_path!(),
+        "a_screen_shows_changes_and_the_pointer_and_nothing_while_it_is_still",
+        "800x600",
+        || {
+            let program = Program::start(100, 50, 300, 200);
+            program.move_pointer(700, 500);
+            let found = find(ScreenKind::Screen);
+            assert_eq!(found.size, (800, 600));
+            assert!(found.preview.is_some_and(|preview| preview.width() <= 256 && preview.height() <= 160));
+            let mut share = Share::open(&found.id);
+            let frame = share.until("a picture", |_| true);
+            assert_eq!((frame.width(), frame.height(), luma(&frame, 150, 100)), (800, 600, 16));
+            assert_eq!(share.event(), ScreenEvent::Live);
+            share.count(STILL);
+            assert_eq!(share.count(STILL), 0, "nothing changes");
+            program.paint(WHITE, Rectangle { x: 10, y: 20, width: 30, height: 40 });
+            let frame = share.until("white", |frame| luma(frame, 112, 72) == 235);
+            assert_eq!((luma(&frame, 108, 72), luma(&frame, 139, 109), luma(&frame, 141, 72)), (16, 235, 16));
+            program.move_pointer(600, 400);
+            share.until("another place of the pointer", |frame| *frame.y() != plain(frame));
+        },
+    );
 }
 
 /// The picture above without any pointer.
@@ -108,7 +113,7 @@ fn plain(frame: &VideoFrame) -> Vec<u8> {
 #[test]
 fn a_window_is_shared_whole_though_covered_and_followed_in_size_until_it_closes() {
     const NAME: &str = "a_window_is_shared_whole_though_covered_and_followed_in_size_until_it_closes";
-    on_a_display(NAME, "800x600", || {
+    on_a_display(module_path!(), NAME, "800x600", || {
         let program = Program::start(100, 50, 300, 201);
         let found = find(ScreenKind::Window);
         assert_eq!((found.name.as_str(), found.size), ("Soup", (300, 201)));
@@ -136,7 +141,7 @@ fn a_window_is_shared_whole_though_covered_and_followed_in_size_until_it_closes(
 
 #[test]
 fn a_screen_of_8k_is_scaled() {
-    on_a_display("a_screen_of_8k_is_scaled", "7680x4320", || {
+    on_a_display(module_path!(), "a_screen_of_8k_is_scaled", "7680x4320", || {
         let program = Program::start(0, 0, 7680, 4320);
         program.paint(WHITE, Rectangle { x: 3840, y: 2160, width: 3840, height: 2160 });
         let mut share = Share::open(&find(ScreenKind::Screen).id);
@@ -157,8 +162,8 @@ fn without_x11_it_is_said() {
         return;
     }
     for (variable, value) in [("WAYLAND_DISPLAY", "wayland-0"), ("DISPLAY", ":99999")] {
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        again.args(["without_x11_it_is_said", "--exact"]).env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
-        assert!(again.env(variable, value).env(WITHIN, "1").status().unwrap().success(), "{variable}");
+        let mut alone = only(module_path!(), "without_x11_it_is_said");
+        alone.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        assert!(alone.env(variable, value).env(WITHIN, "1").status().unwrap().success(), "{variable}");
     }
 }

@@ -4,6 +4,7 @@ use engine::{Command, Ended, Picture, ServerAddress, SessionView, Stage};
 use server::{BuiltinTurn, Config, Server, Turn};
 use std::time::Duration;
 use whole_system::network::Network;
+use whole_system::only::alone;
 use whole_system::packets::{Capture, Tally};
 use whole_system::people::{BOTH, Habits, Person};
 
@@ -15,11 +16,13 @@ fn no_media_is_sent_before_joining_or_after_leaving() {
     if !Network::available() {
         return;
     }
-    let (network, beyond) = (Network::new(), Network::new());
-    network.cable(("east", "10.78.1.1/24"), &beyond, ("west", "10.78.1.2/24"));
-    let mut capture = Capture::start(&network);
-    let inside = network.runtime();
-    inside.block_on(async { inside.spawn(async move { watch(&mut capture).await }).await }).expect("no panic");
+    alone(module_path!(), "no_media_is_sent_before_joining_or_after_leaving", || {
+        let (network, beyond) = (Network::new(), Network::new());
+        network.cable(("east", "10.78.1.1/24"), &beyond, ("west", "10.78.1.2/24"));
+        let mut capture = Capture::start(&network);
+        let inside = network.runtime();
+        inside.block_on(async { inside.spawn(async move { watch(&mut capture).await }).await }).expect("no panic");
+    });
 }
 
 async fn watch(capture: &mut Capture) {

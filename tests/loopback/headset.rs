@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
+use whole_system::only;
 use whole_system::people::{Habits, Person};
 use whole_system::pulse::{Pulse, RATE};
 use whole_system::tone;
@@ -73,7 +74,7 @@ struct Call {
 impl Call {
     fn start(pulse: &Pulse) -> Call {
         let mut command = pulse.command(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "a_call", "--nocapture"]).env(INSIDE, "1");
+        command.args(only::arguments(module_path!(), "a_call")).env(INSIDE, "1");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let (questions, answers) = (child.stdin.take(), child.stdout.take().expect("a pipe"));
         Call { child: Killed(child), questions, answers: BufReader::new(answers) }

@@ -203,7 +203,7 @@ impl Town {
         let _server = server.expect("a task").expect("a server");
         let places = [(&self.left, "ws://10.77.1.1:7077", ADA, BEN), (&self.right, "ws://10.77.2.1:7077", BEN, ADA)];
         let mut people = places.map(|(network, server, own, other)| {
-            Distant::start(network, &Role { server, hidden, own, other }, &self.environment)
+            Distant::start(module_path!(), network, &Role { server, hidden, own, other }, &self.environment)
         });
         people.each_mut().map(Distant::path)
     }

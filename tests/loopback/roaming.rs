@@ -10,11 +10,11 @@
 use engine::{ServerAddress, Stage};
 use server::{BuiltinTurn, Config, Server, Turn};
 use std::io::{BufRead, BufReader, Lines, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 use whole_system::network::Network;
 use whole_system::people::{Habits, Person, unix_ms};
-use whole_system::skip_unless;
+use whole_system::{only, skip_unless};
 
 /// Longest interruption where the system reports the change.
 const NOTIFIED: Duration = Duration::from_secs(1);
@@ -262,8 +262,8 @@ struct Process {
 
 impl Process {
     fn start(network: &Network, role: &str, test: &str) -> Process {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", test, "--nocapture"]).env(ROLE, role);
+        let mut command = only(module_path!(), test);
+        command.env(ROLE, role);
         let mut child = network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()));
         let orders = child.stdin.take().expect("a pipe");
         let output = BufReader::new(child.stdout.take().expect("a pipe")).lines();

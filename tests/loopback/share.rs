@@ -21,7 +21,7 @@ const SHARP: f64 = 0.97;
 
 /// Runs the future of a test on a display.
 fn with_a_display(name: &str, size: &str, test: impl Future<Output = ()>) {
-    on_a_display(name, size, || {
+    on_a_display(module_path!(), name, size, || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         runtime.block_on(test);
     });

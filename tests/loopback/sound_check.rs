@@ -4,6 +4,7 @@
 use engine::{Command, SoundCheckView};
 use std::process::{Child, Stdio};
 use testkit::voice::Voice;
+use whole_system::only;
 use whole_system::people::{Habits, Person};
 use whole_system::pulse::{Pulse, RATE};
 use whole_system::tone;
@@ -62,7 +63,7 @@ fn speak(pulse: &Pulse) -> Killed {
 /// Starts the check in a process of its own, with the devices of the sound server.
 fn checked(pulse: &Pulse) -> Child {
     let mut command = pulse.command(std::env::current_exe().expect("this program"));
-    command.args(["--exact", "a_check", "--nocapture"]).env(INSIDE, "1");
+    command.args(only::arguments(module_path!(), "a_check")).env(INSIDE, "1");
     command.stdout(Stdio::piped()).spawn().expect("it starts")
 }
 

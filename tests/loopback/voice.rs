@@ -4,6 +4,7 @@ use engine::{AppView, DeviceKind, ServerAddress};
 use server::{Config, Server, Turn};
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
+use whole_system::only;
 use whole_system::people::{Habits, Person};
 use whole_system::pulse::{Pulse, RATE};
 use whole_system::tone;
@@ -22,7 +23,7 @@ fn a_tone_in_a_microphone_is_played_by_the_remote_speaker() {
     tone::write_wav(&spoken, RATE, &tone::sine(f64::from(VOICE), RATE, 25.0));
     let _speaking = Killed(pulse.speak(&spoken));
     let mut call = pulse.command(std::env::current_exe().expect("this program"));
-    call.args(["--exact", "a_call", "--nocapture"]).env(INSIDE, "1").stdin(Stdio::piped());
+    call.args(only::arguments(module_path!(), "a_call")).env(INSIDE, "1").stdin(Stdio::piped());
     let mut call = Killed(call.spawn().expect("it starts"));
     let start = std::time::Instant::now();
     loop {

@@ -2,10 +2,11 @@
 
 use crate::desktop::Ended;
 use crate::network::Network;
+use crate::only;
 use crate::people::{Habits, Person};
 use engine::ServerAddress;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Prefix of the line in which a person reports their path.
 const TELLS: &str = "path: ";
@@ -29,12 +30,12 @@ pub struct Role<'a> {
 pub struct Distant(Ended);
 
 impl Distant {
-    /// Starts the person. This program needs a test `one_person` that calls [`play`].
-    pub fn start(network: &Network, role: &Role<'_>, environment: &[(String, String)]) -> Distant {
+    /// Starts the person. `module` (`module_path!()`) needs a test `one_person` that calls [`play`].
+    pub fn start(module: &str, network: &Network, role: &Role<'_>, environment: &[(String, String)]) -> Distant {
         let Role { server, hidden, own, other } = role;
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
         let role = format!("{server} {hidden} {} {} {} {}", own.0, own.1, other.0, other.1);
-        command.args(["--exact", "one_person", "--nocapture"]).env(ROLE, role);
+        let mut command = only(module, "one_person");
+        command.env(ROLE, role);
         command.envs(environment.iter().cloned());
         Distant(Ended(network.spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))))
     }

@@ -8,6 +8,7 @@ pub mod desktop;
 pub mod distant;
 pub mod initramfs;
 pub mod network;
+pub mod only;
 pub mod packets;
 pub mod people;
 pub mod pulse;
@@ -18,6 +19,7 @@ pub mod tone;
 pub mod window;
 pub mod x11;
 
+pub use only::only;
 pub use skip::skip_unless;
 
 use std::time::Duration;

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests.
 
 use crate::desktop::Display;
+use crate::only;
 use crate::skip_unless;
-use std::process::Command;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
     AtomEnum, ChangeGCAux, ConfigureWindowAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, PropMode, Rectangle,
@@ -15,8 +15,8 @@ use x11rb::wrapper::ConnectionExt as _;
 /// Set in the process of a test that has a display.
 pub const WITHIN: &str = "LUNCHROOM_TEST_WITHIN";
 
-/// Runs a test in a process of its own, whose environment names a display of this size.
-pub fn on_a_display(name: &str, size: &str, test: impl FnOnce()) {
+/// Runs a test of `module` (`module_path!()`) in a process of its own, whose environment names a display of this size.
+pub fn on_a_display(module: &str, name: &str, size: &str, test: impl FnOnce()) {
     if std::env::var_os(WITHIN).is_some() {
         return test();
     }
@@ -24,9 +24,9 @@ pub fn on_a_display(name: &str, size: &str, test: impl FnOnce()) {
         return;
     }
     let display = Display::start(size);
-    let mut again = Command::new(std::env::current_exe().unwrap());
-    again.args([name, "--exact", "--nocapture"]).env("DISPLAY", display.name()).env(WITHIN, "1");
-    assert!(again.env_remove("WAYLAND_DISPLAY").status().unwrap().success());
+    let mut alone = only(module, name);
+    alone.env("DISPLAY", display.name()).env(WITHIN, "1");
+    assert!(alone.env_remove("WAYLAND_DISPLAY").status().unwrap().success());
 }
 
 /// A program with one window.
