@@ -7,7 +7,6 @@ use crate::scratch::Scratch;
 use crate::skip::{find, skip, skip_unless};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Marks the inner process.
@@ -28,9 +27,6 @@ const ROUTE: &str = "route add default dev lan";
 /// Longest wait until both ends of the interface have a carrier.
 const SETTLES: Duration = Duration::from_secs(120);
 
-/// Tests run one at a time: two browsers on a small machine would disturb each other's measurements.
-static TURN: Mutex<()> = Mutex::new(());
-
 /// Runs `body` in a separate network. Returns false, and reports why, if that is impossible. `test` is the test's
 /// name.
 pub fn within(test: &str, body: impl FnOnce()) -> bool {
@@ -41,7 +37,6 @@ pub fn within(test: &str, body: impl FnOnce()) -> bool {
     if !["unshare", "ip", "node"].into_iter().all(skip_unless) || !may_unshare() {
         return false;
     }
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     // Browsers create their profiles here, so these are removed too.
     let scratch = Scratch::new("browser-test");
     let mut command = unshare();
