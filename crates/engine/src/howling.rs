@@ -77,7 +77,7 @@ impl End {
         let voice = self.encoder.push(&block)?;
         self.sent += 1;
         let (sequence, rtp_timestamp) = (self.sent as u16, self.sent.wrapping_mul(voice.samples as u32));
-        Some(AudioPacket { sequence, rtp_timestamp, data: voice.packet, age: 0, level: None, arrived })
+        Some(AudioPacket { sequence, rtp_timestamp, data: voice.packet, age: 0, level: None, arrived, source: None })
     }
 }
 

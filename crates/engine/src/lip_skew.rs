@@ -112,7 +112,8 @@ impl Call {
                     // A packet has the time of its first sample, and is sent with its last.
                     let rtp_timestamp = (number * 960).wrapping_sub(960) as u32;
                     let sequence = number as u16;
-                    let packet = AudioPacket { sequence, rtp_timestamp, data, age: 0, level: None, arrived: now };
+                    let packet =
+                        AudioPacket { sequence, rtp_timestamp, data, age: 0, level: None, arrived: now, source: None };
                     self.sound.push("0", packet);
                 }
                 Packet::Part { picture, part } if picture >= self.next => {
@@ -168,6 +169,7 @@ impl Call {
                         temporal: 0,
                         time: now,
                         captured: None,
+                        source: None,
                     },
                 );
             }

@@ -146,8 +146,15 @@ mod tests {
 
     fn sound(now: Instant) -> SoundIn {
         let sound = SoundIn::new(now);
-        let packet =
-            AudioPacket { sequence: 0, rtp_timestamp: 0, data: Bytes::new(), age: 0, level: None, arrived: now };
+        let packet = AudioPacket {
+            sequence: 0,
+            rtp_timestamp: 0,
+            data: Bytes::new(),
+            age: 0,
+            level: None,
+            arrived: now,
+            source: None,
+        };
         sound.push("0", packet);
         sound.report("0", Some("1"), NTP, 0);
         sound.report("1", Some("1"), NTP, 0);

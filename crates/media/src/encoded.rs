@@ -55,6 +55,8 @@ pub struct EncodedFrame {
     pub time: Instant,
     /// Receiving: when the frame was captured, if the far side's clock is known. Sending: not used.
     pub captured: Option<CaptureTime>,
+    /// Receiving: whose it is, if a mixer or forwarder sends it (CSRC, RFC 3550 section 5.1). Sending: not used.
+    pub source: Option<u32>,
 }
 
 /// An Opus packet, for a jitter buffer or for sending.
@@ -73,4 +75,6 @@ pub struct AudioPacket {
     pub level: Option<AudioLevel>,
     /// Arrival time.
     pub arrived: Instant,
+    /// Whose it is, if a mixer or forwarder sends it (CSRC, RFC 3550 section 5.1).
+    pub source: Option<u32>,
 }

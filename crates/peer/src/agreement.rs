@@ -2,7 +2,7 @@
 
 use crate::sdp::{Codec, Description, Format, Line, LineKind, Stream};
 use media::encoded::VideoCodec;
-use transport::{RecvKind, SendStream, StreamKind, VideoFormat};
+use transport::{PacketNames, RecvKind, SendStream, StreamKind, VideoFormat};
 
 /// The result of a negotiation for one media line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +96,7 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
         formats: accepted().filter_map(format).collect(),
         twcc_id: theirs.transport_cc.filter(|_| measured),
         level_id: theirs.audio_level.filter(|_| ours.audio_level.is_some()),
+        names: PacketNames::default(),
     })
 }
 

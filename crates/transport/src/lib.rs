@@ -26,7 +26,7 @@ pub use downlink::{Downlink, DownlinkFlow};
 pub use payload::red::{NotRed, RedBlock};
 pub use recv::{Feedback, Receiver, ReceiverConfig, ReceiverStats};
 pub use send::{AudioNeed, SendError, Sender, SenderConfig, SenderEvent, SenderStats};
-pub use stream::{RecvKind, RecvStream, SendStream, StreamKind, VideoFormat};
+pub use stream::{PacketNames, RecvKind, RecvStream, SendStream, StreamKind, VideoFormat};
 pub use uplink::{Uplink, UplinkFlow, UplinkShare};
 
 pub use rtc_rtcp::receiver_report::ReceiverReport;

@@ -1,5 +1,6 @@
 //! Negotiated parameters of RTP streams.
 
+use bytes::Bytes;
 use media::encoded::VideoCodec;
 
 /// The media of one payload type.
@@ -22,6 +23,18 @@ pub struct VideoFormat {
     pub payload_type: u8,
     /// SSRC and payload type of the retransmissions.
     pub rtx: Option<(u32, u8)>,
+}
+
+/// What tells the far side to which line and encoding a packet belongs when no description announces its SSRC. Each is the
+/// negotiated id of a header extension and its value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PacketNames {
+    /// The line (RFC 9143 section 15).
+    pub mid: Option<(u8, Bytes)>,
+    /// The encoding, in media packets (RFC 8852 section 3.1).
+    pub rid: Option<(u8, Bytes)>,
+    /// The encoding, in retransmissions (RFC 8852 section 3.2).
+    pub repaired_rid: Option<(u8, Bytes)>,
 }
 
 /// An outgoing stream.
@@ -50,6 +63,17 @@ pub struct SendStream {
     pub twcc_id: Option<u8>,
     /// Negotiated id of the audio level extension (RFC 6464). If `None`, the level of sound is not sent.
     pub level_id: Option<u8>,
+    /// What is written into each packet for a far side that does not know the SSRC.
+    pub names: PacketNames,
+}
+
+impl SendStream {
+    /// The ids of all header extensions that its packets may have.
+    pub(crate) fn extension_ids(&self) -> impl Iterator<Item = u8> {
+        let PacketNames { mid, rid, repaired_rid } = &self.names;
+        let names = [mid, rid, repaired_rid].into_iter().flatten().map(|name| name.0);
+        names.chain(self.twcc_id).chain(self.level_id)
+    }
 }
 
 /// The kind of media of an incoming stream.

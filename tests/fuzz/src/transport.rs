@@ -75,6 +75,7 @@ fn new_receiver(now: Instant) -> transport::Receiver {
         rtx,
         repair: Some(0),
         level_id: None,
+        names: transport::PacketNames::default(),
     });
     let payload_types = vec![(7, StreamKind::Audio), (5, StreamKind::Red)];
     receiver.add_stream(RecvStream {
@@ -146,6 +147,7 @@ fn new_sender(now: Instant) -> transport::Sender {
         red: None,
         twcc_id: Some(3),
         level_id: None,
+        names: transport::PacketNames::default(),
     });
     sender.set_connected(now);
     sender

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 use testkit::net::SimulatedLink;
 use testkit::random::Random;
-use transport::{ReceiverReport, RedBlock, SendStream, SenderConfig, StreamKind};
+use transport::{PacketNames, ReceiverReport, RedBlock, SendStream, SenderConfig, StreamKind};
 
 /// The speech begins this long after the call, so that both ends know the path.
 const LEAD_MS: u64 = 8_000;
@@ -206,6 +206,7 @@ fn transport_sender(now: Instant) -> transport::Sender {
         red,
         twcc_id,
         level_id: None,
+        names: PacketNames::default(),
     });
     sender.set_connected(now);
     sender

@@ -183,6 +183,7 @@ impl VideoEncoder for Encoder {
             temporal: 0,
             time: frame.time,
             captured: None,
+            source: None,
         }))
     }
 

@@ -227,6 +227,7 @@ impl VideoEncoder for Encoder {
             temporal: u8::from(upper),
             time: frame.time,
             captured: None,
+            source: None,
         }))
     }
 

@@ -264,6 +264,7 @@ pub(crate) fn picture(codec: VideoCodec, keyframe: bool, number: u32, size: usiz
         temporal: 0,
         time: Instant::now(),
         captured: None,
+        source: None,
     }
 }
 

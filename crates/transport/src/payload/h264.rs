@@ -213,6 +213,7 @@ mod tests {
             temporal,
             time: Instant::now(),
             captured: None,
+            source: None,
         }
     }
 

@@ -151,6 +151,7 @@ mod tests {
             temporal,
             time: Instant::now(),
             captured: None,
+            source: None,
         }
     }
 

@@ -224,6 +224,7 @@ impl Assembler {
             temporal: first.payload.temporal,
             time: self.arrival(frame_range).unwrap_or(first.arrived),
             captured: None,
+            source: packets().find_map(|packet| packet.source),
         })
     }
 }
@@ -260,6 +261,7 @@ mod tests {
             marker,
             arrived: Instant::now(),
             recovered: false,
+            source: None,
             payload,
         })
     }

@@ -187,8 +187,10 @@ impl Receiver {
             (Media::Video(video), Some(StreamKind::Video(codec))) => {
                 let Unwrapped { sequence, payload, retransmitted, .. } = unwrapped;
                 let (timestamp, marker) = (packet.header.timestamp, packet.header.marker);
+                let source = packet.header.csrc.first().copied();
                 stream.codec = Some(codec);
-                let incoming = IncomingPacket { sequence, timestamp, marker, codec, payload, recovered: retransmitted };
+                let incoming =
+                    IncomingPacket { sequence, timestamp, marker, codec, payload, recovered: retransmitted, source };
                 let video = video.get_or_insert_with(|| Box::new(VideoStream::new(now)));
                 video.on_packet(now, incoming, rtt, &mut self.stats);
                 self.collect(now);
@@ -347,7 +349,8 @@ fn audio_packet(now: Instant, packet: &Packet, unwrapped: Unwrapped, level_id: O
     let Unwrapped { sequence, payload, .. } = unwrapped;
     let value = level_id.and_then(|id| packet.header.get_extension(id));
     let level = value.and_then(|value| value.first().copied()).map(AudioLevel::from_byte);
-    AudioPacket { sequence, rtp_timestamp: packet.header.timestamp, data: payload, age: 0, level, arrived: now }
+    let (rtp_timestamp, source) = (packet.header.timestamp, packet.header.csrc.first().copied());
+    AudioPacket { sequence, rtp_timestamp, data: payload, age: 0, level, arrived: now, source }
 }
 
 /// Whether an audio packet is neither padding nor a duplicate. Counts it.

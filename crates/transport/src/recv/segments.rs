@@ -17,6 +17,8 @@ pub(crate) struct VideoPacket {
     pub(crate) arrived: Instant,
     /// Whether it was retransmitted or restored. Its arrival time then says nothing about the delay of the path.
     pub(crate) recovered: bool,
+    /// Whose it is, by its header.
+    pub(crate) source: Option<u32>,
     pub(crate) payload: ParsedPayload,
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct IncomingPacket {
     pub(crate) payload: Bytes,
     /// Retransmitted, or restored from repair packets.
     pub(crate) recovered: bool,
+    /// Whose it is, by its header.
+    pub(crate) source: Option<u32>,
 }
 
 /// The origin of a packet.
@@ -133,7 +135,15 @@ impl VideoStream {
         stats: &mut ReceiverStats,
     ) {
         for (number, Source { marker, timestamp, payload }) in restored {
-            let packet = IncomingPacket { sequence: number as u16, timestamp, marker, codec, payload, recovered: true };
+            let packet = IncomingPacket {
+                sequence: number as u16,
+                timestamp,
+                marker,
+                codec,
+                payload,
+                recovered: true,
+                source: None,
+            };
             self.insert(now, packet, Origin::Repair, rtt, stats);
         }
     }
@@ -270,8 +280,8 @@ impl VideoStream {
             return Ok(None);
         }
         let parsed = payload::parse(packet.codec, &packet.payload)?;
-        let IncomingPacket { timestamp, marker, codec, recovered, .. } = *packet;
-        Ok(Some(VideoPacket { codec, timestamp, marker, arrived: now, recovered, payload: parsed }))
+        let IncomingPacket { timestamp, marker, codec, recovered, source, .. } = *packet;
+        Ok(Some(VideoPacket { codec, timestamp, marker, arrived: now, recovered, source, payload: parsed }))
     }
 
     /// Counts a packet that is far behind. Returns whether that shows a restarted stream.
@@ -307,7 +317,15 @@ mod tests {
             false => &[0x10, 0x11, 0x02, 0x00, 0x00, 0x00],
         };
         let (timestamp, payload) = ((n * 3_000) as u32, Bytes::from_static(payload));
-        IncomingPacket { sequence, timestamp, marker: true, codec: VideoCodec::Vp8, payload, recovered: false }
+        IncomingPacket {
+            sequence,
+            timestamp,
+            marker: true,
+            codec: VideoCodec::Vp8,
+            payload,
+            recovered: false,
+            source: None,
+        }
     }
 
     /// Returns the number of packets from a jump of the sequence numbers until the next frame.

@@ -235,7 +235,14 @@ impl OutgoingStream {
         let (ssrc, payload_type) = (self.stream.ssrc, self.stream.payload_type);
         let header =
             Header { version: 2, marker, payload_type, sequence_number, timestamp, ssrc, ..Default::default() };
-        Packet { header, payload }
+        let mut packet = Packet { header, payload };
+        if let Some(highest) = self.stream.extension_ids().max() {
+            packet.header.extension = true;
+            packet.header.extension_profile = profile(highest);
+        }
+        write_name(&mut packet, self.stream.names.mid.as_ref());
+        write_name(&mut packet, self.stream.names.rid.as_ref());
+        packet
     }
 
     /// Returns the repair packets of a frame after its last media packet, and none after other packets. `share` is the number
@@ -283,7 +290,13 @@ impl OutgoingStream {
         let sequence_number = self.rtx_sequence;
         let header = Header { ssrc, payload_type, sequence_number, ..original.header.clone() };
         self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
-        Some(Packet { header, payload: payload.freeze() })
+        let mut packet = Packet { header, payload: payload.freeze() };
+        if let Some((id, _)) = &self.stream.names.rid {
+            // Fails only if the packet was sent before the extension was negotiated.
+            let _ = packet.header.del_extension(*id);
+        }
+        write_name(&mut packet, self.stream.names.repaired_rid.as_ref());
+        Some(packet)
     }
 
     /// The sequence number of a recent packet to retransmit as padding of a probe: the `nth` of the largest packets, modulo
@@ -377,13 +390,25 @@ pub(crate) fn write_level(packet: &mut Packet, level_id: Option<u8>, level: Audi
     write_extension(packet, level_id, &[level.to_byte()]);
 }
 
-/// Writes a header extension. The first one of a packet decides which ids fit.
+/// Writes the name of a line or an encoding.
+fn write_name(packet: &mut Packet, name: Option<&(u8, Bytes)>) {
+    if let Some((id, value)) = name {
+        write_extension(packet, Some(*id), value);
+    }
+}
+
+/// The form of header extensions whose highest id is this one (RFC 8285 section 4.3).
+fn profile(highest: u8) -> u16 {
+    if highest <= 14 { EXTENSION_PROFILE_ONE_BYTE } else { EXTENSION_PROFILE_TWO_BYTE }
+}
+
+/// Writes a header extension, in the form that the packet has.
 fn write_extension(packet: &mut Packet, id: Option<u8>, value: &[u8]) {
     let Some(id) = id else { return };
     let header = &mut packet.header;
-    if header.extensions.is_empty() {
+    if !header.extension {
         header.extension = true;
-        header.extension_profile = if id <= 14 { EXTENSION_PROFILE_ONE_BYTE } else { EXTENSION_PROFILE_TWO_BYTE };
+        header.extension_profile = profile(id);
     }
     // Fails only for an id that is never negotiated. The packet is then sent without the extension.
     let _ = header.set_extension(id, Bytes::copy_from_slice(value));
@@ -392,6 +417,7 @@ fn write_extension(packet: &mut Packet, id: Option<u8>, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::PacketNames;
 
     const SSRC: u32 = 7;
 
@@ -410,6 +436,7 @@ mod tests {
             red: None,
             twcc_id: Some(3),
             level_id: None,
+            names: PacketNames::default(),
         };
         OutgoingStream::new(stream, 0x1234_5678_9abc_def0)
     }
@@ -428,6 +455,7 @@ mod tests {
             temporal,
             time: Instant::now(),
             captured: None,
+            source: None,
         }
     }
 

@@ -7,7 +7,9 @@ use rtc_rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use rtc_rtp::header::Header;
 use std::time::{Duration, Instant};
-use transport::{Packet, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, StreamKind};
+use transport::{
+    Packet, PacketNames, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, StreamKind,
+};
 
 fn receiver(now: Instant) -> Receiver {
     let mut receiver = Receiver::new(ReceiverConfig::default(), now);
@@ -97,7 +99,7 @@ proptest! {
         let now = Instant::now();
         let mut sender = Sender::new(SenderConfig::default(), now);
         let kind = StreamKind::Video(VideoCodec::Vp8);
-        sender.add_stream(SendStream { ssrc: 1, kind, payload_type: 1, rtx: Some((2, 4)), formats: vec![], repair: Some(6), red: None, twcc_id: Some(1), level_id: None });
+        sender.add_stream(SendStream { ssrc: 1, kind, payload_type: 1, rtx: Some((2, 4)), formats: vec![], repair: Some(6), red: None, twcc_id: Some(1), level_id: None, names: PacketNames::default() });
         sender.set_connected(now);
         let feedback = TransportLayerCc {
             base_sequence_number: base,

@@ -7,7 +7,9 @@ use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtp::header::Extension;
 use std::time::{Duration, Instant};
-use transport::{Packet, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, StreamKind};
+use transport::{
+    Packet, PacketNames, Receiver, ReceiverConfig, RecvKind, RecvStream, SendStream, Sender, SenderConfig, StreamKind,
+};
 
 const SSRC: u32 = 3;
 const OPUS: u8 = 111;
@@ -28,6 +30,7 @@ fn sender(now: Instant, red: Option<u8>, start_bitrate: u64) -> Sender {
         red,
         twcc_id: None,
         level_id: Some(LEVEL_ID),
+        names: PacketNames::default(),
     });
     sender.set_connected(now);
     sender

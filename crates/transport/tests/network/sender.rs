@@ -9,7 +9,8 @@ use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::transport_feedbacks::transport_layer_nack::nack_pairs_from_sequence_numbers;
 use std::time::{Duration, Instant};
 use transport::{
-    Packet, SendError, SendStream, Sender, SenderConfig, SenderEvent, StreamKind, TransportLayerNack, VideoFormat,
+    Packet, PacketNames, Receiver, ReceiverConfig, RecvKind, RecvStream, SendError, SendStream, Sender, SenderConfig,
+    SenderEvent, StreamKind, TransportLayerNack, VideoFormat,
 };
 
 const VIDEO: u32 = 1;
@@ -36,6 +37,7 @@ fn video() -> SendStream {
         red: None,
         twcc_id: Some(TWCC_ID),
         level_id: None,
+        names: PacketNames::default(),
     }
 }
 
@@ -53,6 +55,7 @@ fn sender(now: Instant) -> Sender {
         red: None,
         twcc_id: Some(TWCC_ID),
         level_id: Some(LEVEL_ID),
+        names: PacketNames::default(),
     });
     sender.set_desired_bitrate(2_000_000);
     sender.set_connected(now);
@@ -63,7 +66,19 @@ fn sender(now: Instant) -> Sender {
 fn frame(now: Instant, size: usize, keyframe: bool) -> EncodedFrame {
     let (codec, data) = (VideoCodec::Vp8, Bytes::from(vec![1; size]));
     let (rtp_timestamp, width, height, layer, temporal) = (0, 640, 360, 0, 0);
-    EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time: now, captured: None }
+    EncodedFrame {
+        codec,
+        data,
+        keyframe,
+        rtp_timestamp,
+        width,
+        height,
+        layer,
+        temporal,
+        time: now,
+        captured: None,
+        source: None,
+    }
 }
 
 fn events(sender: &mut Sender) -> Vec<SenderEvent> {
@@ -318,6 +333,40 @@ fn an_extension_id_above_14_uses_two_byte_headers() {
     assert!(packet.header.get_extension(20).is_some());
 }
 
+#[test]
+fn sound_with_a_low_id_of_its_level_is_measured_where_the_other_id_is_high() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    let stream = SendStream { ssrc: AUDIO, kind: StreamKind::Audio, payload_type: 111, rtx: None, ..video() };
+    sender.add_stream(SendStream { twcc_id: Some(20), level_id: Some(LEVEL_ID), ..stream });
+    sender.send_audio(start, AUDIO, 0, Bytes::from_static(b"opus"), false, LEVEL).unwrap();
+    let packet = sent_now(&mut sender).remove(0);
+    assert_eq!(packet.header.extension_profile, 0x1000);
+    assert!(packet.header.get_extension(20).is_some() && packet.header.get_extension(LEVEL_ID).is_some());
+}
+
+/// RFC 8852: a receiver of several encodings finds retransmissions by the name of their original.
+#[test]
+fn packets_name_their_line_and_encoding_and_retransmissions_that_of_the_original() {
+    let start = Instant::now();
+    let mut sender = sender(start);
+    let value = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let names =
+        PacketNames { mid: Some((4, value("1"))), rid: Some((10, value("h"))), repaired_rid: Some((11, value("h"))) };
+    sender.add_stream(SendStream { names, ..video() });
+    sender.send_video(start, VIDEO, &frame(start, 500, true)).unwrap();
+    let packet = sent_now(&mut sender).remove(0);
+    let of = |packet: &Packet| [4, 10, 11].map(|id| packet.header.get_extension(id));
+    assert_eq!(of(&packet), [Some(value("1")), Some(value("h")), None]);
+    let sequence = packet.header.sequence_number;
+    let nacks = nack_pairs_from_sequence_numbers(&[sequence]);
+    sender.on_nack(start + ms(30), &TransportLayerNack { sender_ssrc: 9, media_ssrc: VIDEO, nacks });
+    let sent = run(&mut sender, start + ms(30), start + ms(60));
+    let retransmitted = sent.iter().find(|packet| packet.header.ssrc == RTX).expect("retransmitted");
+    assert_eq!(of(retransmitted), [Some(value("1")), None, Some(value("h"))]);
+    assert!(retransmitted.header.get_extension(TWCC_ID).is_some());
+}
+
 /// Browsers without transport-wide feedback exist, and aiortc has none.
 #[test]
 fn the_target_is_low_until_feedback_or_a_reception_report_comes() {
@@ -331,4 +380,31 @@ fn the_target_is_low_until_feedback_or_a_reception_report_comes() {
         sender.on_receiver_report(start + ms(1_000 * second), &report);
     }
     assert!(sender.target_bitrate() > 1_500_000, "{}", sender.target_bitrate());
+}
+
+/// What a forwarder sends names its author in the list of contributing sources (RFC 3550 section 5.1).
+#[test]
+fn what_is_received_has_its_contributing_source() {
+    let start = Instant::now();
+    let (mut sender, mut receiver) = (sender(start), Receiver::new(ReceiverConfig::default(), start));
+    let stream = |ssrc, kind, payload_type, of| RecvStream {
+        ssrc,
+        kind,
+        payload_types: vec![(payload_type, of)],
+        level_id: None,
+        rtx: None,
+        repair: None,
+    };
+    receiver.add_stream(stream(VIDEO, RecvKind::Video, 96, StreamKind::Video(VideoCodec::Vp8)));
+    receiver.add_stream(stream(AUDIO, RecvKind::Audio, 111, StreamKind::Audio));
+    let header = [0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01];
+    let data = [&header[..], &[0; 3_000]].concat().into();
+    sender.send_video(start, VIDEO, &EncodedFrame { data, ..frame(start, 0, true) }).unwrap();
+    sender.send_audio(start, AUDIO, 0, Bytes::from_static(b"opus"), false, LEVEL).unwrap();
+    for mut packet in run(&mut sender, start, start + ms(100)) {
+        packet.header.csrc = vec![if packet.header.ssrc == VIDEO { 5 } else { 6 }];
+        receiver.on_rtp(start + ms(50), &packet);
+    }
+    assert_eq!(receiver.poll_frame().expect("whole").1.source, Some(5));
+    assert_eq!(receiver.poll_audio().expect("sound").1.source, Some(6));
 }

@@ -16,8 +16,8 @@ use testkit::net::{Path, SimulatedLink};
 use testkit::random::Random;
 use testkit::tcp::{self, CubicFlow};
 use transport::{
-    Feedback, Packet, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender, SenderConfig,
-    SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack,
+    Feedback, Packet, PacketNames, Receiver, ReceiverConfig, ReceiverStats, RecvKind, RecvStream, SendStream, Sender,
+    SenderConfig, SenderEvent, StreamKind, TransportLayerCc, TransportLayerNack,
 };
 
 const VIDEO: u32 = 100;
@@ -287,6 +287,7 @@ impl Flow {
             red,
             twcc_id,
             level_id: None,
+            names: PacketNames::default(),
         });
         let (kind, rtx, payload_type) = (StreamKind::Audio, None, AUDIO_PT);
         sender.add_stream(SendStream {
@@ -299,6 +300,7 @@ impl Flow {
             red,
             twcc_id,
             level_id: None,
+            names: PacketNames::default(),
         });
         sender.set_desired_bitrate(plan.desired + AUDIO_RATE);
         sender.set_connected(start);
@@ -504,6 +506,7 @@ impl Flow {
             temporal: 0,
             time: now,
             captured: None,
+            source: None,
         };
         if self.sender.send_video(now, VIDEO, &frame).is_ok() {
             self.keyframe = false;

@@ -19,6 +19,7 @@ fn frame(n: u64, keyframe: bool, time: Instant) -> EncodedFrame {
         temporal: 0,
         time,
         captured: None,
+        source: None,
     }
 }
 
