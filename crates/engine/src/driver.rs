@@ -210,7 +210,7 @@ impl Driver {
 
     /// A connection has been made: its data channel is for files.
     fn share_files(&self, (_, id, event): &FromConnection) {
-        if let ConnectionEvent::Ready(media, channel) = event
+        if let ConnectionEvent::Ready(media, Some(channel)) = event
             && let Some(person) = self.people(std::slice::from_ref(id)).pop()
         {
             self.files.send(Control::Connected { person, channel: channel.clone(), media: media.clone() });

@@ -39,7 +39,7 @@ pub(crate) enum PeerCommand {
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
     /// The connection is ready to negotiate.
-    Ready(MediaOut, DataChannel),
+    Ready(MediaOut, Option<DataChannel>),
     Peer(PeerEvent),
     /// The line of our share was added.
     Share(TrackHandle),

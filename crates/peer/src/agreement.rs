@@ -1,6 +1,7 @@
 //! Computes the streams that an offer and its answer agree on. Pure.
 
-use crate::sdp::{Codec, Description, Format, Line, LineKind, Stream};
+use crate::sdp::{Codec, Description, Encoding, Format, Line, LineKind, Stream};
+use bytes::Bytes;
 use media::encoded::VideoCodec;
 use transport::{PacketNames, RecvKind, SendStream, StreamKind, VideoFormat};
 
@@ -13,6 +14,8 @@ pub(crate) struct Agreed {
     pub(crate) screen: bool,
     /// What we send; `None` while the far side does not want it or supports none of our codecs.
     pub(crate) send: Option<SendStream>,
+    /// The further encodings that we send at once; larger than the first.
+    pub(crate) further: Vec<SendStream>,
     /// Whether the far side sends.
     pub(crate) receives: bool,
     /// The SSRCs that the far side sends; `None` if it does not send or did not announce them.
@@ -32,6 +35,11 @@ pub(crate) struct Agreed {
 }
 
 impl Agreed {
+    /// All that we send on the line.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = &SendStream> {
+        self.send.iter().chain(&self.further)
+    }
+
     pub(crate) fn video_codec(&self) -> Option<VideoCodec> {
         match self.send.as_ref()?.kind {
             StreamKind::Video(codec) => Some(codec),
@@ -60,11 +68,13 @@ pub(crate) fn agree(local: &Description, remote: &Description) -> Vec<Agreed> {
 
 fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
     let receives = ours.receive && theirs.send;
+    let mut streams = if ours.send && theirs.receive { streams(ours, theirs) } else { Vec::new() }.into_iter();
     Agreed {
         mid: ours.mid.clone(),
         kind,
         screen: false,
-        send: if ours.send && theirs.receive { send(ours, theirs) } else { None },
+        send: streams.next(),
+        further: streams.collect(),
         receives,
         announced: theirs.stream.filter(|_| receives),
         payload_types: payload_types(ours),
@@ -76,8 +86,24 @@ fn line(ours: &Line, theirs: &Line, kind: RecvKind) -> Agreed {
     }
 }
 
-fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
-    let stream = ours.stream?;
+/// What we send on a line: one stream, or one for each encoding that the far side wants.
+fn streams(ours: &Line, theirs: &Line) -> Vec<SendStream> {
+    if ours.encodings.is_empty() {
+        let sent = ours.stream.and_then(|stream| send(ours, theirs, stream, PacketNames::default()));
+        return sent.into_iter().collect();
+    }
+    let is_wanted = |encoding: &&Encoding| theirs.wanted.contains(&encoding.rid);
+    let value = |id: Option<u8>, text: &str| id.map(|id| (id, Bytes::copy_from_slice(text.as_bytes())));
+    let names = |encoding: &Encoding| PacketNames {
+        mid: value(ours.mid_extension, &ours.mid),
+        rid: value(ours.rid_extension, &encoding.rid),
+        repaired_rid: value(ours.repaired_rid_extension, &encoding.rid),
+    };
+    let wanted = ours.encodings.iter().filter(is_wanted);
+    wanted.filter_map(|encoding| send(ours, theirs, encoding.stream, names(encoding))).collect()
+}
+
+fn send(ours: &Line, theirs: &Line, stream: Stream, names: PacketNames) -> Option<SendStream> {
     let rtx = |codec: &Codec| stream.rtx.zip(codec.rtx).filter(|_| codec.feedback.nack);
     let accepted = || theirs.codecs.iter().filter(|codec| knows(ours, codec));
     let format = |codec: &Codec| {
@@ -96,7 +122,7 @@ fn send(ours: &Line, theirs: &Line) -> Option<SendStream> {
         formats: accepted().filter_map(format).collect(),
         twcc_id: theirs.transport_cc.filter(|_| measured),
         level_id: theirs.audio_level.filter(|_| ours.audio_level.is_some()),
-        names: PacketNames::default(),
+        names,
     })
 }
 

@@ -15,6 +15,15 @@ pub struct IceServer {
     pub credential: String,
 }
 
+/// The lines on which we only receive, in a connection to a forwarder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slots {
+    /// For voices.
+    pub voices: usize,
+    /// For pictures.
+    pub pictures: usize,
+}
+
 /// The configuration of a connection. It does not change while the connection lives.
 #[derive(Debug, Clone)]
 pub struct PeerConfig {
@@ -43,6 +52,9 @@ pub struct PeerConfig {
     pub fingerprint: Option<[u8; 32]>,
     /// The limiter of ICE checks. Connections that get clones of it share the limit.
     pub checks: CheckPacer,
+    /// If the far side is a forwarder: what we receive of it. We send a camera in several encodings and a screen, and there is
+    /// no data channel. Such a connection is offered once; whoever needs another one, makes a new connection.
+    pub forwarder: Option<Slots>,
     /// Seed for the random numbers of transport.
     pub seed: u64,
 }
@@ -69,6 +81,7 @@ impl Default for PeerConfig {
             proxies: Proxies::System,
             fingerprint: None,
             checks: CheckPacer::default(),
+            forwarder: None,
             seed: 1,
         }
     }

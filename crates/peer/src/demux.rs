@@ -272,6 +272,7 @@ mod tests {
             kind,
             screen: false,
             send: None,
+            further: Vec::new(),
             receives: true,
             announced,
             payload_types,

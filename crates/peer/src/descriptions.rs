@@ -1,9 +1,11 @@
 //! The descriptions of both sides, and the offers that are due. Pure.
 
+use crate::MAX_MEDIA_LINES;
 use crate::agreement::{self, Agreed};
 use crate::dtls_cookie::Cookie;
 use crate::error::PeerError;
 use crate::event::{PeerEvent, TrackKind};
+use crate::forwarded::Forwarding;
 use crate::negotiation::Negotiation;
 use crate::remote_candidates::{CandidatePolicy, Generation};
 use crate::sdp::{self, Description, LineKind, Origin, Setup};
@@ -47,11 +49,13 @@ pub(crate) struct Descriptions {
     part: Option<Setup>,
     /// What our DTLS server asks for.
     cookie: Cookie,
+    /// If the far side is a forwarder.
+    forwarding: Option<Forwarding>,
 }
 
 impl Descriptions {
     /// `session` is the session id of `o=` (RFC 8829 section 5.2.1), and `cookie` what our DTLS server asks for.
-    pub(crate) fn new(session: u64, cookie: Cookie) -> Descriptions {
+    pub(crate) fn new(session: u64, cookie: Cookie, forwarding: Option<Forwarding>) -> Descriptions {
         Descriptions {
             negotiation: Negotiation::Stable,
             shown: Shown::default(),
@@ -66,6 +70,7 @@ impl Descriptions {
             agreed: Vec::new(),
             part: None,
             cookie,
+            forwarding,
         }
     }
 
@@ -107,6 +112,10 @@ impl Descriptions {
         // The offerer of a new connection has nominated the path before the other side can know it, and so begins the
         // handshake sooner. Later the answerer knows its role, also if this side does not (RFC 8842 section 5.2).
         offer.transport.setup = if self.part.is_none() { Setup::Active } else { Setup::ActPass };
+        if let Some(forwarding) = &self.forwarding {
+            forwarding.offer(&mut offer);
+            return offer;
+        }
         offer.transport.cookie = Some(self.cookie);
         self.offer_repair(&mut offer);
         self.offer_red(&mut offer);
@@ -158,7 +167,8 @@ impl Descriptions {
         codecs: &[VideoCodec],
         policy: CandidatePolicy,
     ) -> Result<Description, PeerError> {
-        let mut remote = sdp::parse(text, codecs).map_err(|error| match error {
+        let lines = self.offer.as_ref().map_or(0, |offer| offer.lines.len()).max(MAX_MEDIA_LINES);
+        let mut remote = sdp::parse_up_to(lines, text, codecs).map_err(|error| match error {
             sdp::SdpError::TooManyLines => PeerError::TooMany,
             sdp::SdpError::Fingerprint => PeerError::NoFingerprint,
             other => PeerError::BadDescription(other.to_string()),
@@ -199,7 +209,8 @@ impl Descriptions {
         before: Option<&Description>,
         codecs: &[VideoCodec],
     ) -> (Description, String) {
-        let mut shown = self.shown.for_library(remote, before, codecs);
+        let kept = self.forwarding.as_ref().map(|_| Forwarding::for_library(remote, self.shown.count()));
+        let mut shown = self.shown.for_library(kept.as_ref().unwrap_or(remote), before, codecs);
         shown.transport.cookie = None;
         let text = shown.write(self.origin);
         (shown, text)
@@ -251,7 +262,11 @@ impl Descriptions {
 
     /// Both descriptions have been applied. Returns the events for the owner.
     pub(crate) fn conclude(&mut self, local: &Description, remote: Description) -> Vec<PeerEvent> {
-        let agreed = agreement::agree(local, &remote);
+        let mut agreed = agreement::agree(local, &remote);
+        if self.forwarding.is_some() {
+            // The library knows no slots, so it would not report what arrives on announced SSRCs. Each packet names its line.
+            agreed.iter_mut().for_each(|line| line.announced = None);
+        }
         let mut events = Vec::new();
         let receives = |lines: &[Agreed], mid: &str| lines.iter().any(|line| line.mid == mid && line.receives);
         for line in agreed.iter().filter(|line| line.receives && !receives(&self.agreed, &line.mid)) {
@@ -320,10 +335,10 @@ mod tests {
 
     #[test]
     fn our_own_clients_agree_on_repair_packets() {
-        let mut ours = Descriptions::new(1, Cookie::default());
+        let mut ours = Descriptions::new(1, Cookie::default(), None);
         let offer = ours.offer_for_far_side(library());
         let text = offer.write(ours.next_origin());
-        let theirs = Descriptions::new(2, Cookie::default());
+        let theirs = Descriptions::new(2, Cookie::default(), None);
         let read = theirs.read(&text, None, &VideoCodec::ALL, CandidatePolicy { mdns: true, loopback: false }).unwrap();
         assert_eq!(repair(&read), repair(&offer));
         let answer = Shown::answer(library(), &read);
@@ -340,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_browser_that_answers_without_repair_packets_gets_none_and_no_second_offer() {
-        let mut ours = Descriptions::new(1, Cookie::default());
+        let mut ours = Descriptions::new(1, Cookie::default(), None);
         let offer = ours.offer_for_far_side(library());
         assert!(repair(&offer).iter().any(Option::is_some));
         let browsers = library();
@@ -352,7 +367,7 @@ mod tests {
 
     #[test]
     fn copies_of_sound_are_agreed_on_with_whoever_supports_them() {
-        let mut ours = Descriptions::new(1, Cookie::default());
+        let mut ours = Descriptions::new(1, Cookie::default(), None);
         let mut without = library();
         without.lines[0].red = None;
         let offer = ours.offer_for_far_side(without.clone());

@@ -48,6 +48,7 @@ mod early;
 mod error;
 mod event;
 mod flights;
+mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod gathered;
@@ -88,7 +89,7 @@ mod turn_stream;
 #[cfg(test)]
 mod wire;
 
-pub use config::{IceServer, PeerConfig};
+pub use config::{IceServer, PeerConfig, Slots};
 pub use data::{DataChannel, DataMessage};
 pub use error::PeerError;
 pub use event::{DescriptionKind, PeerEvent, PeerState, TrackKind};
@@ -106,5 +107,6 @@ pub use transport::AudioNeed;
 
 /// Most remote candidates of one ICE generation; further ones are refused.
 pub const MAX_REMOTE_CANDIDATES: usize = 32;
-/// Most media lines over the life of a connection; an offer with more is refused.
+/// Most media lines over the life of a connection; an offer with more is refused. A forwarder's answer has as many as our
+/// offer.
 pub const MAX_MEDIA_LINES: usize = 16;

@@ -54,6 +54,13 @@ impl MediaPath {
         }
     }
 
+    /// Adds our lines of sound and video, by their SSRCs.
+    pub(crate) fn add_lines(&self, audio: u32, video: impl Iterator<Item = u32>) {
+        let mut sending = self.sending();
+        sending.add_line(audio, false);
+        video.for_each(|ssrc| sending.add_line(ssrc, true));
+    }
+
     pub(crate) fn sending(&self) -> MutexGuard<'_, Sending> {
         self.sending.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -222,8 +229,10 @@ impl Sending {
 
     fn apply(&mut self, agreed: &[Agreed]) {
         for line in &mut self.lines {
-            let found = agreed.iter().find(|agreed| agreed.send.as_ref().is_some_and(|send| send.ssrc == line.ssrc));
-            let stream = found.and_then(|agreed| agreed.send.clone());
+            let found = agreed.iter().find_map(|agreed| {
+                agreed.streams().find(|stream| stream.ssrc == line.ssrc).map(|stream| (agreed, stream.clone()))
+            });
+            let (found, stream) = found.unzip();
             if let Some(agreed) = found {
                 line.mid = Some(agreed.mid.clone());
             }

@@ -9,6 +9,7 @@ use crate::dtls_cookie::Cookies;
 use crate::early::Gate;
 use crate::error::PeerError;
 use crate::event::{DescriptionKind, PeerEvent};
+use crate::forwarded::Forwarding;
 use crate::gathered::Gathered;
 use crate::handler::{DRIVER_EVENTS, Handler};
 use crate::kick::Kick;
@@ -36,7 +37,10 @@ use transport::SenderConfig;
 pub struct Peer {
     commands: mpsc::Sender<Request>,
     media: MediaOut,
-    data: DataChannel,
+    /// The SSRCs of the larger encodings of a camera and of a screen, to a forwarder.
+    further: Vec<u32>,
+    /// Not to a forwarder.
+    data: Option<DataChannel>,
 }
 
 impl Peer {
@@ -56,8 +60,7 @@ impl Peer {
         let servers = Servers::usable(&config.ice_servers, connection::has_only_v6()).await;
         let loopback = connection::uses_loopback(&config);
         let now = Instant::now();
-        let kick = Arc::new(Kick::default());
-        let gate = Arc::new(Gate::default());
+        let (kick, gate) = (Arc::new(Kick::default()), Arc::new(Gate::default()));
         let panicked = Arc::new(Notify::new());
         let transport = SenderConfig {
             start_bitrate: config.start_bitrate,
@@ -67,7 +70,7 @@ impl Peer {
         };
         let path = Arc::new(MediaPath::new(transport, sink, kick.clone(), now));
         let mut ssrcs = Ssrcs::new(config.seed);
-        let (audio, video, rtx) = (ssrcs.next(), ssrcs.next(), ssrcs.next());
+        let (audio, video) = (ssrcs.next(), ssrcs.next_pair());
         let (driver, driver_events) = mpsc::channel(DRIVER_EVENTS);
         let checks = Checks::new(config.checks.clone(), servers.relays(), loopback);
         let cookies = Arc::new(Cookies::new().map_err(|error| PeerError::Setup(error.to_string()))?);
@@ -86,13 +89,22 @@ impl Peer {
         let connection = connection::build(&config, &servers, path.clone(), audio, runtime.clone(), handler).await?;
         let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
         let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
-        connection.add_track(connection::track(video, Some(rtx))).await.map_err(setup)?;
-        let data = DataChannel::open(&*connection).await?;
-        path.sending().add_line(audio, false);
-        path.sending().add_line(video, true);
+        connection.add_track(connection::track(video.ssrc, video.rtx)).await.map_err(setup)?;
+        let (mut data, mut forwarding, mut further) = (None, None, Vec::new());
+        match config.forwarder {
+            None => data = Some(DataChannel::open(&*connection).await?),
+            Some(slots) => {
+                let encodings = [video, ssrcs.next_pair(), ssrcs.next_pair()];
+                let screen = ssrcs.next_pair();
+                connection.add_track(connection::track(screen.ssrc, screen.rtx)).await.map_err(setup)?;
+                further.extend([encodings[1], encodings[2], screen].map(|stream| stream.ssrc));
+                forwarding = Some(Forwarding { slots, encodings });
+            }
+        }
+        path.add_lines(audio, std::iter::once(video.ssrc).chain(further.iter().copied()));
         let (commands, requests) = mpsc::channel(COMMANDS);
         let task = Task {
-            descriptions: Descriptions::new(u64::from(ssrcs.next()), cookies.own()),
+            descriptions: Descriptions::new(u64::from(ssrcs.next()), cookies.own(), forwarding),
             candidates: RemoteCandidates::new(CandidatePolicy { mdns: config.asks_for_names(), loopback }),
             senders: Senders::new(sender, ssrcs),
             inbox: Inbox { commands: requests, driver: driver_events, panicked },
@@ -105,7 +117,7 @@ impl Peer {
             broken: false,
         };
         tokio::spawn(task.run());
-        Ok(Peer { commands, media: MediaOut { path, audio, video }, data })
+        Ok(Peer { commands, media: MediaOut { path, audio, video: video.ssrc }, further, data })
     }
 
     /// Starts the negotiation.
@@ -184,8 +196,16 @@ impl Peer {
         self.media.clone()
     }
 
-    /// The data channel. It opens if the far side has one, too.
-    pub fn data(&self) -> DataChannel {
+    /// What we send to a forwarder beside sound: the encodings of a camera, smallest first, and a screen. `None` if the far
+    /// side is a person.
+    pub fn forwarded(&self) -> Option<([TrackHandle; 3], TrackHandle)> {
+        let [middle, large, screen] = self.further[..].try_into().ok()?;
+        let track = |ssrc| TrackHandle { path: self.media.path.clone(), ssrc };
+        Some(([self.media.video, middle, large].map(track), track(screen)))
+    }
+
+    /// The data channel. It opens if the far side has one, too. `None` to a forwarder.
+    pub fn data(&self) -> Option<DataChannel> {
         self.data.clone()
     }
 

@@ -75,6 +75,7 @@ impl Shown {
             (line.rejected, line.named, line.protocol, line.format) = (false, true, PROTOCOL.into(), String::new());
             // The library does not know RED, and need not: its packets never pass through it.
             line.red = None;
+            line.wanted.clear();
         }
         for index in 0..shown.lines.len() {
             shown.lines[index].mid = self.mid_at(index);
@@ -91,6 +92,8 @@ impl Shown {
                 Some(ours) if !line.rejected => {
                     (line.send, line.receive) = (ours.send && line.receive, ours.receive && line.send);
                     line.stream = ours.stream;
+                    // We never receive several encodings of one picture, nor send them to a person.
+                    line.wanted.clear();
                     line.codecs.iter_mut().for_each(|codec| codec.feedback = understood(&line.kind, codec.feedback));
                 }
                 Some(_) | None => line.reject(),
@@ -132,6 +135,11 @@ impl Shown {
     /// Our offer was rolled back.
     pub(crate) fn take_back(&mut self) {
         self.offered = None;
+    }
+
+    /// The number of lines that the library has.
+    pub(crate) fn count(&self) -> usize {
+        self.lines().len()
     }
 
     fn lines(&self) -> &[ShownLine] {

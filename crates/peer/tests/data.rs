@@ -39,7 +39,7 @@ async fn messages_arrive_in_order_whichever_side_is_the_client_of_the_handshake(
             _ => |text| text.replace("setup:actpass", "setup:passive"),
         };
         let (a, b) = connect([rewrite, same]).await;
-        let (a_data, b_data) = (a.peer.data(), b.peer.data());
+        let (a_data, b_data) = (a.peer.data().unwrap(), b.peer.data().unwrap());
         for side in [&a_data, &b_data] {
             assert_eq!(next(side).await, Some(DataMessage::Open));
         }
@@ -69,7 +69,7 @@ async fn a_far_side_without_data_channels_gets_the_call_and_further_lines() {
     b.peer.add_video_track().await.unwrap();
     a.wait_for("the other screen", |log| log.tracks.len() == 3).await;
     assert_eq!(a.log.borrow().errors, Vec::<&str>::new());
-    assert!(a.peer.data().send_text("nobody hears").await.is_err());
+    assert!(a.peer.data().unwrap().send_text("nobody hears").await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,6 +83,6 @@ async fn a_second_offer_after_a_lost_one_keeps_its_lines_apart() {
     join(&mut a, &mut b, Duration::ZERO);
     for side in [&a, &b] {
         side.connected().await;
-        assert_eq!(next(&side.peer.data()).await, Some(DataMessage::Open));
+        assert_eq!(next(&side.peer.data().unwrap()).await, Some(DataMessage::Open));
     }
 }

@@ -59,8 +59,19 @@ fn decode(decoder: &mut dyn VideoDecoder, codec: VideoCodec, data: &[u8], rtp_ti
     let (width, height, layer, temporal, time) = (0, 0, 0, 0, Instant::now());
     // The assembler reads from the bitstream whether a frame is a keyframe; a decoder must not rely on it.
     let keyframe = rtp_timestamp == 3_000;
-    let frame =
-        EncodedFrame { codec, data, keyframe, rtp_timestamp, width, height, layer, temporal, time, captured: None };
+    let frame = EncodedFrame {
+        codec,
+        data,
+        keyframe,
+        rtp_timestamp,
+        width,
+        height,
+        layer,
+        temporal,
+        time,
+        captured: None,
+        source: None,
+    };
     if let Ok(Some(shown)) = decoder.decode(&frame) {
         assert_eq!(shown.rtp_timestamp, rtp_timestamp);
         check(&shown);
@@ -83,7 +94,7 @@ pub(crate) fn opus(data: &[u8]) {
         sequence = sequence.wrapping_add_signed(i16::from(*step as i8));
         rtp_timestamp = rtp_timestamp.wrapping_add_signed(i32::from(*time as i8) * 960);
         let (data, age) = (Bytes::copy_from_slice(payload), u32::from(wait >> 3) * 480);
-        buffer.push(AudioPacket { sequence, rtp_timestamp, data, age, level: None, arrived: now });
+        buffer.push(AudioPacket { sequence, rtp_timestamp, data, age, level: None, arrived: now, source: None });
         for _ in 0..wait % 8 {
             now += Duration::from_millis(10);
             let mut out = [f32::NAN; BLOCK];

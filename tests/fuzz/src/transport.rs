@@ -75,7 +75,6 @@ fn new_receiver(now: Instant) -> transport::Receiver {
         rtx,
         repair: Some(0),
         level_id: None,
-        names: transport::PacketNames::default(),
     });
     let payload_types = vec![(7, StreamKind::Audio), (5, StreamKind::Red)];
     receiver.add_stream(RecvStream {
@@ -190,6 +189,7 @@ fn frame(codec: VideoCodec, data: &[u8], keyframe: bool, temporal: u8, time: Ins
         temporal,
         time,
         captured: None,
+        source: None,
     }
 }
 

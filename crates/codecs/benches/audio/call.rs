@@ -278,6 +278,7 @@ impl Receiver {
                 age: block.age,
                 level: None,
                 arrived: now,
+                source: None,
             });
         }
     }

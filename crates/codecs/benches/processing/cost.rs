@@ -66,6 +66,7 @@ fn encoded(voice: &[Block], start: Instant) -> Vec<AudioPacket> {
         age: 0,
         level: None,
         arrived: start + Duration::from_millis(20 * n as u64),
+        source: None,
     };
     voice.chunks_exact(2).enumerate().map(packet).collect()
 }

@@ -96,6 +96,7 @@ pub(crate) fn packet(n: u64, arrived: Instant, fec: bool) -> AudioPacket {
         age: 0,
         level: None,
         arrived,
+        source: None,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::attribute::{extension, is_constrained_baseline, is_token, parameter, payload_type};
 use super::section::Section;
 use super::{
-    Codec, DATA_FORMAT, Feedback, Format, LEVEL_URI, Line, LineKind, MAX_DATA_BYTES, MID_URI, REPAIR, SCTP_PORT,
-    SdpError, Stream, TRANSPORT_CC_URI,
+    Codec, DATA_FORMAT, Feedback, Format, LEVEL_URI, Line, LineKind, MAX_DATA_BYTES, MAX_ENCODINGS, MID_URI, REPAIR,
+    SCTP_PORT, SdpError, Stream, TRANSPORT_CC_URI,
 };
 use media::encoded::VideoCodec;
 use std::collections::BTreeMap;
@@ -74,6 +74,7 @@ pub(super) fn parse(
             Some(_) | None => {}
         }
     }
+    line.wanted = wanted(section);
     line.stream = if line.send { stream(section)? } else { None };
     line.repair = repair(section, &formats).filter(|_| line.kind == LineKind::Video);
     Ok(line)
@@ -225,6 +226,15 @@ fn format(kind: &LineKind, attributes: &FormatAttributes<'_>) -> Option<Format> 
         }
         _ => None,
     }
+}
+
+/// The names of the encodings that the writer wants to receive (RFC 8853 section 5.1): of alternatives the first.
+fn wanted(section: &Section<'_>) -> Vec<String> {
+    let Some(value) = section.get("simulcast") else { return Vec::new() };
+    let mut words = value.split_ascii_whitespace().skip_while(|word| *word != "recv");
+    let names = words.nth(1).into_iter().flat_map(|list| list.split(';'));
+    let first = names.filter_map(|name| name.split(',').next()).map(|name| name.trim_start_matches('~'));
+    first.filter(|name| is_token(name, Line::LONGEST_MID)).take(MAX_ENCODINGS).map(str::to_owned).collect()
 }
 
 /// The payload type of repair packets: a dynamic one (RFC 3551 section 6) that is no format of the line.

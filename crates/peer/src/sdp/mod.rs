@@ -13,7 +13,7 @@ mod transport;
 mod write;
 
 pub(crate) use attribute::fingerprint_line;
-pub(crate) use parse::{free_name, parse};
+pub(crate) use parse::{free_name, parse, parse_up_to};
 pub(crate) use write::Origin;
 
 use crate::candidate::Candidate;
@@ -37,6 +37,11 @@ pub(crate) const REPAIR: &str = "x-lunchroom-repair";
 pub(crate) const COOKIE: &str = "x-lunchroom-dtls-cookie";
 /// URI of the MID extension, RFC 9143.
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+/// Encodings of one line: what browsers send at most.
+pub(crate) const MAX_ENCODINGS: usize = 3;
+/// URIs of the extensions with the name of an encoding, RFC 8852.
+const RID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+const REPAIRED_RID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 /// URI of the audio level extension, RFC 6464.
 pub(crate) const LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 
@@ -174,6 +179,13 @@ pub(crate) struct Line {
     pub(crate) audio_level: Option<u8>,
     /// The SSRCs that the writer sends.
     pub(crate) stream: Option<Stream>,
+    /// The encodings that the writer sends at once (RFC 8853). Only in our offers; those of others are not read.
+    pub(crate) encodings: Vec<Encoding>,
+    /// The names of the encodings that the writer wants to receive.
+    pub(crate) wanted: Vec<String>,
+    /// Extension ids of an encoding's name, in media packets and in retransmissions. Only beside encodings.
+    pub(crate) rid_extension: Option<u8>,
+    pub(crate) repaired_rid_extension: Option<u8>,
 }
 
 impl Line {
@@ -198,6 +210,10 @@ impl Line {
             mid_extension: None,
             audio_level: None,
             stream: None,
+            encodings: Vec::new(),
+            wanted: Vec::new(),
+            rid_extension: None,
+            repaired_rid_extension: None,
         }
     }
 
@@ -227,6 +243,15 @@ pub(crate) struct Stream {
     pub(crate) ssrc: u32,
     /// SSRC of retransmissions, RFC 4588.
     pub(crate) rtx: Option<u32>,
+}
+
+/// One of several encodings of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Encoding {
+    /// Its name (RFC 8851).
+    pub(crate) rid: String,
+    /// Its SSRCs, which the description does not name.
+    pub(crate) stream: Stream,
 }
 
 /// A codec with its payload type.

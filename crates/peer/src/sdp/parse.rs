@@ -5,7 +5,7 @@ use super::line::{self, Name};
 use super::section::{Section, cut};
 use super::transport::{Choice, choose};
 use super::{Description, Line, LineKind, SdpError};
-use crate::candidate;
+use crate::{MAX_MEDIA_LINES, candidate};
 use media::encoded::VideoCodec;
 use std::collections::HashSet;
 
@@ -14,7 +14,12 @@ use std::collections::HashSet;
 /// An unsupported line becomes [`Line::rejected`] and does not affect the others. Invalid and unsupported candidates
 /// are dropped, as when they are trickled.
 pub(crate) fn parse(text: &str, video: &[VideoCodec]) -> Result<Description, SdpError> {
-    let (session, sections) = cut(text)?;
+    parse_up_to(MAX_MEDIA_LINES, text, video)
+}
+
+/// Parses a description that may have this many lines.
+pub(crate) fn parse_up_to(lines: usize, text: &str, video: &[VideoCodec]) -> Result<Description, SdpError> {
+    let (session, sections) = cut(text, lines)?;
     let names = names(&sections)?;
     let groups = groups(&session, &names);
     let mut lines = Vec::with_capacity(sections.len());

@@ -1,7 +1,6 @@
 //! Splits a description into the session part and one part for each media line.
 
 use super::{MAX_BYTES, SdpError};
-use crate::MAX_MEDIA_LINES;
 
 /// The session part, or the part of a media line.
 #[derive(Default)]
@@ -26,8 +25,8 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Splits a text. Empty lines are skipped, and a line may end with LF alone.
-pub(super) fn cut(text: &str) -> Result<(Section<'_>, Vec<Section<'_>>), SdpError> {
+/// Splits a text with at most this many media lines. Empty lines are skipped, and a line may end with LF alone.
+pub(super) fn cut(text: &str, lines: usize) -> Result<(Section<'_>, Vec<Section<'_>>), SdpError> {
     if text.len() > MAX_BYTES {
         return Err(SdpError::TooLong);
     }
@@ -41,7 +40,7 @@ pub(super) fn cut(text: &str) -> Result<(Section<'_>, Vec<Section<'_>>), SdpErro
             return Err(SdpError::Syntax(index + 1));
         }
         match kind {
-            "m" if media.len() == MAX_MEDIA_LINES => return Err(SdpError::TooManyLines),
+            "m" if media.len() == lines => return Err(SdpError::TooManyLines),
             "m" => media.push(Section { media: value, attributes: Vec::new() }),
             "a" => {
                 let attribute = value.split_once(':').unwrap_or((value, ""));

@@ -2,7 +2,7 @@
 
 use super::{
     COOKIE, Codec, DATA_FORMAT, Description, Format, LEVEL_URI, Line, LineKind, MAX_MESSAGE_SIZE, MID_URI, REPAIR,
-    SCTP_PORT, Setup, TRANSPORT_CC_URI,
+    REPAIRED_RID_URI, RID_URI, SCTP_PORT, Setup, TRANSPORT_CC_URI,
 };
 use std::fmt::Write;
 
@@ -67,6 +67,7 @@ impl Description {
         if let Some(id) = line.audio_level {
             text.line(format_args!("a=extmap:{id} {LEVEL_URI}"));
         }
+        encoding_names(text, line);
         let direction = match (line.send, line.receive) {
             (true, true) => "sendrecv",
             (true, false) => "sendonly",
@@ -185,6 +186,26 @@ fn codec_text(text: &mut Text, codec: &Codec) {
     if let Some(rtx) = codec.rtx {
         text.line(format_args!("a=rtpmap:{rtx} rtx/90000"));
         text.line(format_args!("a=fmtp:{rtx} apt={number}"));
+    }
+}
+
+fn encoding_names(text: &mut Text, line: &Line) {
+    if let Some(id) = line.rid_extension {
+        text.line(format_args!("a=extmap:{id} {RID_URI}"));
+    }
+    if let Some(id) = line.repaired_rid_extension {
+        text.line(format_args!("a=extmap:{id} {REPAIRED_RID_URI}"));
+    }
+    for encoding in &line.encodings {
+        text.line(format_args!("a=rid:{} send", encoding.rid));
+    }
+    let list = |names: Vec<&str>| names.join(";");
+    let sent = list(line.encodings.iter().map(|encoding| encoding.rid.as_str()).collect());
+    let wanted = list(line.wanted.iter().map(String::as_str).collect());
+    let words = [("send", sent), ("recv", wanted)].into_iter().filter(|(_, names)| !names.is_empty());
+    let words: Vec<String> = words.map(|(word, names)| format!("{word} {names}")).collect();
+    if !words.is_empty() {
+        text.line(format_args!("a=simulcast:{}", words.join(" ")));
     }
 }
 

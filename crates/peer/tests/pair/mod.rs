@@ -76,7 +76,7 @@ pub(crate) struct Side {
     pub(crate) peer: Arc<Peer>,
     pub(crate) log: watch::Receiver<EventLog>,
     pub(crate) received: watch::Receiver<ReceivedMedia>,
-    events: Option<mpsc::Receiver<PeerEvent>>,
+    pub(crate) events: Option<mpsc::Receiver<PeerEvent>>,
     log_sender: Option<watch::Sender<EventLog>>,
 }
 
@@ -100,6 +100,16 @@ impl Side {
     pub(crate) async fn lose_description(&mut self) {
         let events = self.events.as_mut().unwrap();
         while !matches!(events.recv().await.unwrap(), PeerEvent::LocalDescription { .. }) {}
+    }
+
+    /// Reads the events for the log, where there is no other side to send them to.
+    pub(crate) fn listen(&mut self) {
+        let (mut events, log) = (self.events.take().unwrap(), self.log_sender.take().unwrap());
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                log.send_modify(|log| record(log, &event));
+            }
+        });
     }
 
     /// Waits until the events match `condition`.

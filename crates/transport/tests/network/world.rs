@@ -274,9 +274,8 @@ impl Flow {
         let config = SenderConfig { start_bitrate: plan.start_bitrate, seed, ..SenderConfig::default() };
         let mut sender = Sender::new(config, start);
         let (kind, red, twcc_id) = (StreamKind::Video(plan.codec), None, Some(TWCC_ID));
-        let rtx = Some((VIDEO_RTX, VIDEO_RTX_PT));
+        let (rtx, formats) = (Some((VIDEO_RTX, VIDEO_RTX_PT)), vec![]);
         let repair = plan.repair.then_some(VIDEO_REPAIR_PT);
-        let formats = vec![];
         sender.add_stream(SendStream {
             ssrc: VIDEO,
             kind,
