@@ -98,7 +98,7 @@ for (const language of ['en', 'ko']) {
 test('whoever is taken out of a call reads a steward’s reason, also if it comes later', async () => {
   const { page } = await app.page({ ...scenes['ended-suspended'], language: 'en', zone: 'Asia/Seoul' }), t = words.en;
   const { suspension } = scenes['ended-suspended'].state.board.order;
-  for (const text of [t.ends.suspended, t.order.because(suspension.reason), '12:00']) await says(page, text, 'lr-ended');
+  for (const text of [t.ends.suspended, t.guestProblems.suspended, t.order.because(suspension.reason), '12:00']) await says(page, text, 'lr-ended');
   await page.evaluate(one => window.mock.push({ ...window.mock.state, call: { ...window.mock.state.call, stage: { kind: 'ended', code: 'table_closed' } }, board: { ...window.mock.state.board, order: one } }),
     order({ acts: [{ at_ms: 1, kind: 'closed', topic: 'Soup', reason: 'no ads' }] }));
   await says(page, t.order.because('no ads'), 'lr-ended');

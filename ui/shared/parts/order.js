@@ -97,7 +97,7 @@ export function actWords({ kind, topic, reason, until_ms: until }, zone) {
 /** A steward's reason for the end of a call, and the end of a suspension; empty if no steward ended it. @param {string} code @param {BoardState} board */
 export function reasonOf(code, { order, zone }) {
   const { suspension } = order, closed = order.acts.findLast(act => act.kind === 'closed');
-  if (code === 'suspended' && suspension) return `${t.order.because(suspension.reason)} ${suspension.until_ms ? t.order.ends(moment(suspension.until_ms, zone)) : t.order.endsWhenLifted}`;
+  if (code === 'suspended' && suspension) return `${t.order.because(suspension.reason)} · ${suspension.until_ms ? t.order.ends(moment(suspension.until_ms, zone)) : t.order.endsWhenLifted}`;
   return code === 'table_closed' && closed ? t.order.because(closed.reason) : '';
 }
 

@@ -19,11 +19,12 @@ export class EndedScreen extends View {
     const code = call.stage.kind === 'ended' ? call.stage.code : '';
     const heads = /** @type {Record<string, string>} */ (t.ends);
     const canRetry = RETRYABLE.includes(code) && call.room;
+    this.lead = h('p', { class: 'lead', text: endWords(code, backend.shell === 'guest') });
     this.reason = h('p', { dir: 'auto', hidden: true });
     this.append(h('div', { class: 'center' },
       h('div', { class: 'mark' }, roundTable({ seats: 4, taken: [], takenCount: ['room_full', 'table_full'].includes(code) ? 4 : 0 })),
       h('h1', { text: heads[code] ?? t.callEnded }),
-      h('p', { class: 'lead', text: endWords(code, backend.shell === 'guest') }),
+      this.lead,
       this.reason,
       h('div', { class: 'actions' },
         h('button', { type: 'button', class: canRetry ? '' : 'primary', text: backend.shell === 'guest' ? t.back : t.home, onclick: () => navigation.go(null) }),
@@ -32,8 +33,10 @@ export class EndedScreen extends View {
 
   /** A steward's reason arrives after the end of the call. @param {AppState} state */
   update({ call, board }) {
-    if (!this.reason) return;
+    if (!this.reason || !this.lead) return;
     const reason = call.stage.kind === 'ended' && board ? reasonOf(call.stage.code, board) : '';
+    // The board is named only where the reason is not here.
+    if (call.stage.kind === 'ended') text(this.lead, endWords(call.stage.code, backend.shell === 'guest' || reason !== ''));
     shown(this.reason, reason !== '');
     text(this.reason, reason);
   }
