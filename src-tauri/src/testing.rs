@@ -46,6 +46,7 @@ pub(crate) fn board(people: Vec<PersonInfo>) -> BoardState {
         zone: "Asia/Seoul".into(),
         member: true,
         tables: vec![],
+        rounds: vec![],
         people: people.into_iter().map(Arc::new).collect(),
         free_count: 0,
         hungry_count: 0,

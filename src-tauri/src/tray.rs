@@ -198,6 +198,7 @@ mod tests {
                 table("full", Mine::Waiting, noon),
                 table("Soup", Mine::Seat, noon + 1_800_000),
             ],
+            rounds: vec![],
             people: vec![],
             free_count: 0,
             hungry_count: 0,

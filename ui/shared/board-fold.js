@@ -8,8 +8,10 @@
 /** @typedef {import('./model.d.ts').Waiting} Waiting */
 /** @typedef {import('./model.d.ts').TableInfo} TableInfo */
 /** @typedef {import('./model.d.ts').Order} Order */
+/** @typedef {import('./model.d.ts').RoundInfo} RoundInfo */
+/** @typedef {import('./model.d.ts').RoundView} RoundView */
 /** @typedef {Pick<BoardState, 'now_ms' | 'skew_ms' | 'zone' | 'member' | 'free_count' | 'hungry_count'>} Facts */
-/** @typedef {Facts & { tables: Map<string, TableInfo>, people: Map<string, PersonInfo> }} Snapshot */
+/** @typedef {Facts & { tables: Map<string, TableInfo>, rounds: Map<string, RoundInfo>, people: Map<string, PersonInfo> }} Snapshot */
 
 /** Nothing of the community's order concerns the person. @type {Order} */
 const NO_ORDER = { steward: false, reports: 0, blocked: [], acts: [] };
@@ -21,6 +23,8 @@ export class BoardFold {
   #complete = null;
   /** @type {Waiting | null} */
   #waiting = null;
+  /** Ids of the rounds for which the person has signed up. @type {string[]} */
+  #joined = [];
 
   /** @type {Order} */
   #order = NO_ORDER;
@@ -40,7 +44,7 @@ export class BoardFold {
     switch (news.news) {
       case 'snapshot': return this.#snapshot(news, localMs);
       case 'patch': return this.#patch(news, localMs);
-      case 'you': return this.#you(news.waiting ?? null);
+      case 'you': return this.#you(news.waiting ?? null, news.rounds ?? []);
       case 'order': return this.#setOrder(news);
       default: return false;
     }
@@ -49,18 +53,20 @@ export class BoardFold {
   /** Returns the board; null before the first complete snapshot. @returns {BoardState | null} */
   state() {
     if (!this.#complete) return null;
-    const { tables: infos, people: persons, ...facts } = this.#complete;
+    const { tables: infos, rounds: roundInfos, people: persons, ...facts } = this.#complete;
     const tables = [...infos.values()].map(info => this.#view(info)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
+    const rounds = [...roundInfos.values()].map(info => this.#round(info)).sort((a, b) => a.starts_ms - b.starts_ms || byCodePoint(a.id, b.id));
     const people = [...persons.values()].sort((a, b) => byCodePoint(a.name, b.name) || byCodePoint(a.id, b.id));
     const seated = tables.find(table => table.mine === 'seat' || table.mine === 'host')?.id ?? null;
-    return { ...facts, tables, people, waiting: this.#waiting, seated, order: this.#order };
+    return { ...facts, tables, rounds, people, waiting: this.#waiting, seated, order: this.#order };
   }
 
-  /** @param {{ since_ms: number, with?: string[] } | null} waiting */
-  #you(waiting) {
-    const before = JSON.stringify(this.#waiting);
+  /** @param {{ since_ms: number, with?: string[] } | null} waiting @param {string[]} rounds */
+  #you(waiting, rounds) {
+    const before = JSON.stringify([this.#waiting, this.#joined]);
     this.#waiting = waiting && { since_ms: waiting.since_ms, with: waiting.with ?? [] };
-    return JSON.stringify(this.#waiting) !== before;
+    this.#joined = rounds;
+    return JSON.stringify([this.#waiting, this.#joined]) !== before;
   }
 
   /** @param {Record<string, any>} news */
@@ -72,7 +78,7 @@ export class BoardFold {
 
   /** @param {Record<string, any>} message one of the messages of a snapshot @param {number} localMs */
   #snapshot(message, localMs) {
-    if (message.first) this.#partial = { now_ms: 0, skew_ms: 0, zone: '', member: false, free_count: 0, hungry_count: 0, tables: new Map(), people: new Map() };
+    if (message.first) this.#partial = { now_ms: 0, skew_ms: 0, zone: '', member: false, free_count: 0, hungry_count: 0, tables: new Map(), rounds: new Map(), people: new Map() };
     const partial = this.#partial;
     if (!partial) return false;
     Object.assign(partial, { zone: message.zone, member: message.member });
@@ -86,9 +92,15 @@ export class BoardFold {
     const board = this.#partial ?? this.#complete;
     if (!board) return false;
     for (const id of patch.gone ?? []) board.tables.delete(id);
+    for (const id of patch.rounds_gone ?? []) board.rounds.delete(id);
     for (const id of patch.left ?? []) board.people.delete(id);
     insert(board, patch, localMs);
     return this.#partial === null;
+  }
+
+  /** A round as this person sees it. @param {RoundInfo} info @returns {RoundView} */
+  #round(info) {
+    return { ...info, own: info.host === this.you, joined: this.#joined.includes(info.id) };
   }
 
   /** A table as this person sees it. @param {TableInfo} info @returns {TableView} */
@@ -101,8 +113,10 @@ export class BoardFold {
 
 /** Defaults of fields that a message may omit. */
 const DEFAULTS = { now: false, weekly: false, host: '', door: 'open', locked: false, taken: [], waiting_count: 0, in_call: 0, sequence: 0 };
-/** Bound of the tables, and of the people. Further ones from the server are ignored. */
-const MAX_ITEMS = 20_000;
+/** Defaults of fields of a round. */
+const ROUND_DEFAULTS = { weekly: false, size: 'threes', host: '' };
+/** Bounds of the tables, of the people, and of the rounds. Further ones from the server are ignored. */
+const MAX_ITEMS = 20_000, MAX_ROUNDS = 1_000;
 
 /** A smaller change of the clocks' difference is the delay of a message, ms. A larger one: a clock was set. */
 const STEADY_MS = 1_000;
@@ -113,12 +127,13 @@ function insert(board, message, localMs) {
   if (board.now_ms === 0 || Math.abs(skew - board.skew_ms) > STEADY_MS) board.skew_ms = skew;
   Object.assign(board, { now_ms, free_count, hungry_count });
   for (const table of message.tables ?? []) put(board.tables, { ...DEFAULTS, ...table });
+  for (const round of message.rounds ?? []) put(board.rounds, { ...ROUND_DEFAULTS, ...round }, MAX_ROUNDS);
   for (const person of message.people ?? []) put(board.people, person);
 }
 
-/** @template {{ id: string }} T @param {Map<string, T>} items @param {T} item */
-function put(items, item) {
-  if (items.size < MAX_ITEMS || items.has(item.id)) items.set(item.id, item);
+/** @template {{ id: string }} T @param {Map<string, T>} items @param {T} item @param {number} [most] */
+function put(items, item, most = MAX_ITEMS) {
+  if (items.size < most || items.has(item.id)) items.set(item.id, item);
 }
 
 /** Compares by Unicode scalar values, as Rust does. JavaScript compares UTF-16 code units. @param {string} a @param {string} b */

@@ -18,7 +18,7 @@ const MAX_WAITING = 32;
 /** Notices that are kept. When full, the oldest is dropped. */
 const MAX_REMINDERS = 8;
 /** Kinds of notices that can be shown. Other ones are ignored. */
-const KINDS = ['soon', 'begins', 'moved_up', 'seated', 'deleted', 'moved'];
+const KINDS = ['soon', 'begins', 'moved_up', 'seated', 'deleted', 'moved', 'matched', 'unmatched', 'round_missed', 'round_cancelled'];
 
 export class BoardSession {
   /** The board as soon as all of it has arrived. @type {BoardState | null} */
@@ -109,7 +109,7 @@ export class BoardSession {
   refused({ about, code, message = '' }) {
     const request = about === undefined ? undefined : this.#take(one => one.about === about);
     // A server from before this request does not know it.
-    const tooOld = code === 'malformed' && /^(about_me|order_book|set_avatar|photo .*)$/.test(request?.awaited ?? '');
+    const tooOld = code === 'malformed' && /^(about_me|order_book|lay_round|set_avatar|photo .*)$/.test(request?.awaited ?? '');
     request?.reject({ code: tooOld ? 'server_too_old' : code, message });
     return request !== undefined;
   }
@@ -120,7 +120,7 @@ export class BoardSession {
   }
 
   /** @param {Message} notice */
-  #remind({ kind, table, room, topic, starts_ms }) {
+  #remind({ kind, table = '', room = '', topic = '', starts_ms }) {
     if (!KINDS.includes(kind)) return false;
     const reminder = /** @type {Reminder} */ ({ number: this.#nextReminder++, kind, table, room, topic, starts_ms });
     this.reminders = [...this.reminders, reminder].slice(-MAX_REMINDERS);

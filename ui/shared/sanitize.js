@@ -16,6 +16,8 @@ const COLORS = 8, GLYPH_CHARS = 8;
 const REASON_CHARS = 200;
 /** Maximum numbers of blocked people, of acts in one message, and of entries in each list of the stewards' page. */
 const MAX_BLOCKED = 50, MAX_ACTS = 16, MAX_BOOK_ITEMS = 1_000;
+/** Rounds for which one person can sign up. */
+const MAX_SIGN_UPS = 20;
 /** What stewards do to people. Other kinds are not shown. */
 const ACTS = ['closed', 'suspended', 'lifted'];
 /** ICE servers beyond this number are ignored. */
@@ -64,13 +66,15 @@ function board(news) {
   if (news.news === 'order_book') return orderBook(news);
   const change = { ...news };
   if (news.tables) change.tables = news.tables.map(table);
+  if (news.rounds && news.news !== 'you') change.rounds = news.rounds.map(round);
+  if (news.news === 'you') change.rounds = (news.rounds ?? []).slice(0, MAX_SIGN_UPS);
   if (news.people) change.people = news.people.map(person);
-  if (news.news === 'notice') change.topic = shownLabel(news.topic, TOPIC_CHARS);
+  if (news.news === 'notice') change.topic = shownLabel(news.topic ?? '', TOPIC_CHARS);
   return change;
 }
 
 /** @param {Message} news */
-const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels), ...ownOrder(news), ...(news.reports ? { reports: news.reports.map(withText) } : {}), ...(news.account ? { account: { ...withShownName(news.account), devices: devices(news.account.devices) } } : {}) });
+const about = news => ({ ...news, names: news.names.map(shownName), tables: (news.tables ?? []).map(labels), ...(news.rounds ? { rounds: news.rounds.map(round) } : {}), ...ownOrder(news), ...(news.reports ? { reports: news.reports.map(withText) } : {}), ...(news.account ? { account: { ...withShownName(news.account), devices: devices(news.account.devices) } } : {}) });
 
 /** What of the community's order concerns the person. @param {Message} news */
 const order = news => ({ ...news, ...ownOrder(news), blocked: (news.blocked ?? []).slice(0, MAX_BLOCKED).map(withShownName) });
@@ -106,6 +110,9 @@ const devices = all => all.slice(0, MAX_DEVICES).map(one => ({ ...one, name: sho
 
 /** @param {Record<string, any>} info */
 const labels = info => ({ ...info, topic: shownLabel(info.topic, TOPIC_CHARS), place: shownLabel(info.place, PLACE_CHARS) });
+
+/** @param {Record<string, any>} one */
+const round = one => ({ ...one, title: shownLabel(one.title, TOPIC_CHARS) });
 
 /** @param {Record<string, any>} info */
 const table = info => ({ ...labels(info), taken: (info.taken ?? []).map(person) });

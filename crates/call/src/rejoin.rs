@@ -109,6 +109,12 @@ pub(crate) fn refuses_entry(code: ErrorCode) -> bool {
         | ErrorCode::NoSuchPerson
         | ErrorCode::TooManyReports
         | ErrorCode::TooManyBlocked
+        | ErrorCode::NoSuchRound
+        | ErrorCode::TooManyRounds
+        | ErrorCode::SignUpClosed
+        | ErrorCode::RoundFull
+        | ErrorCode::AlreadySignedUp
+        | ErrorCode::TooManySignUps
         | ErrorCode::Muted
         | ErrorCode::ServerStopping
         | ErrorCode::Internal => false,

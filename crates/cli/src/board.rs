@@ -23,6 +23,7 @@ const GIVE_UP: Duration = Duration::from_secs(15);
 const UNREACHABLE: Duration = Duration::from_secs(3);
 /// The syntax of commands.
 const ORDERS: &str = "lay MINUTES_FROM_NOW TOPIC | take TABLE | wait TABLE | leave TABLE | delete TABLE | cancel TABLE | move TABLE MINUTES_FROM_NOW | eat-now [PERSON...] | \
+                      sign-up ROUND | withdraw ROUND | \
                       stop | free | away | about | order-book | forget | invite ROOM | calendar | revoke-calendar | board | quit";
 
 pub(crate) async fn run(options: BoardOptions) -> Result<()> {
@@ -136,6 +137,7 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
     let (word, rest) = order.split_once(char::is_whitespace).unwrap_or((order, ""));
     let rest = rest.trim();
     let table = || if rest.is_empty() { bail!("which table?") } else { Ok(rest.to_owned()) };
+    let round = || if rest.is_empty() { bail!("which round?") } else { Ok(rest.to_owned()) };
     Ok(match word {
         "lay" => BoardRequest::Lay(draft(rest, board)?),
         "take" => BoardRequest::Take { table: table()?, wait: false },
@@ -147,6 +149,8 @@ fn request(order: &str, board: Option<&BoardState>) -> Result<BoardRequest> {
         "eat-now" => {
             BoardRequest::EatNow { with: rest.split_whitespace().take(MAX_EAT_WITH).map(str::to_owned).collect() }
         }
+        "sign-up" => BoardRequest::SignUp { round: round()? },
+        "withdraw" => BoardRequest::Withdraw { round: round()? },
         "stop" => BoardRequest::StopWaiting,
         "free" => BoardRequest::Presence { presence: Presence::Free },
         "away" => BoardRequest::Presence { presence: Presence::Away },

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use rooms::board::{
-    Board, Calendar, Cancelled, Change, Feed, HORIZON_MS, Kind, LastReminder, Saved, SavedAct, SavedOrder, SavedReport,
-    SavedSuspension, Seat, Table, Who,
+    Board, Calendar, Cancelled, Change, Feed, HORIZON_MS, Kind, LastReminder, Outcome, Round, RoundNews, Saved,
+    SavedAct, SavedOrder, SavedReport, SavedRounds, SavedSuspension, Seat, SignUp, Table, Who,
 };
 use signaling::board::{
-    AboutMe, AboutTable, ActKind, BoardNews, Door, Draft, Meeting, NoticeKind, Presence, Sitter, UsedInvite, Waiting,
+    AboutMe, AboutTable, ActKind, BoardNews, Door, Draft, Meeting, NoticeKind, Presence, RoundSize, Sitter, UsedInvite,
+    Waiting,
 };
 use signaling::limits::MAX_FRAME_BYTES;
 use signaling::message::{ErrorCode, ServerMessage};
@@ -217,7 +218,30 @@ fn largest() -> Saved {
         cancelled: (0..64).map(|n| (key.clone(), format!("gone {n}"), lunch(n))).collect(),
         avatars: Vec::new(),
         order: largest_order(&key),
+        rounds: largest_rounds(&key),
     }
+}
+
+fn largest_rounds(key: &str) -> SavedRounds {
+    let title = || "\u{1F35C}".repeat(80);
+    let round = |n: u64| Round {
+        id: format!("{n:016}"),
+        title: title(),
+        host: key.to_owned(),
+        starts: FRIDAY + n * DAY,
+        minutes: 60,
+        weekly_at: None,
+        size: RoundSize::Threes,
+        signed_up: vec![SignUp { key: key.to_owned(), name: title(), at: FRIDAY }],
+    };
+    let news = |n: u64| RoundNews {
+        key: key.to_owned(),
+        round: format!("gone {n}"),
+        title: title(),
+        starts: FRIDAY - n,
+        outcome: Outcome::Missed,
+    };
+    SavedRounds { rounds: (1..=20).map(round).collect(), news: (0..20).map(news).collect() }
 }
 
 fn largest_order(key: &str) -> SavedOrder {
@@ -255,10 +279,11 @@ fn largest_order(key: &str) -> SavedOrder {
 fn the_largest_answer_fits_in_a_frame_and_counts_what_is_missing() {
     let about = board_of(largest()).about(FRIDAY, &Who { name: "\"".repeat(192), ..who("Ada") });
     let (tables, invites, met) = (about.tables.len(), about.invites.len(), about.met.len());
-    let (reports, acts) = (about.reports.len(), about.acts.len());
+    let (reports, acts, rounds) = (about.reports.len(), about.acts.len(), about.rounds.len());
     assert!(tables >= 20 && invites == 100 && met == 400, "{tables} {invites} {met}");
     assert!(reports >= 3 && acts >= 3 && about.blocked == 50 && about.suspension.is_some(), "{reports} {acts}");
-    let missing = 1_064 - tables + 200 - invites + 2_000 - met + 10 - reports + 16 - acts;
+    assert!(rounds >= 6 && about.rounds[0].pending, "{rounds}");
+    let missing = 1_064 - tables + 40 - rounds + 200 - invites + 2_000 - met + 10 - reports + 16 - acts;
     assert_eq!(about.left_out as usize, missing);
     assert_eq!(about.acts[0].at_ms, FRIDAY + 15, "the newest stay");
     assert_eq!(about.tables[0].starts_ms, FRIDAY, "the nearest stay");

@@ -1,13 +1,15 @@
 //! Whatever people request, in any order, and whatever the clock does, the board keeps its invariants.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use rooms::board::{
     Board, Calendar, Cancelled, Change, Feed, GATHER_MS, Hungry, InviteId, Key, OrderChange, Saved, SavedAct,
-    SavedAvatar, SavedOrder, SavedReport, SavedSuspension, Table, Who,
+    SavedAvatar, SavedOrder, SavedReport, SavedRounds, SavedSuspension, Table, Who,
 };
-use signaling::board::{BoardNews, Door, Draft, Presence};
+use signaling::board::{BoardNews, Door, Draft, Presence, RoundDraft, RoundSize};
 use signaling::board_fold::{BoardFold, BoardState};
 
 const MINUTE: u64 = 60_000;
@@ -31,6 +33,10 @@ enum Step {
     Lock { table: u8, locked: bool },
     Remove { who: u8, table: u8 },
     Call { table: u8, who: Vec<u8> },
+    LayRound { who: u8, in_minutes: u8, weekly: bool },
+    SignUp { who: u8, round: u8 },
+    Withdraw { who: u8, round: u8 },
+    CancelRound { who: u8, round: u8 },
     Forget(u8),
     Pass { seconds: u32 },
     ClockBack { seconds: u32 },
@@ -59,6 +65,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (t.clone(), any::<bool>()).prop_map(|(table, locked)| Step::Lock { table, locked }),
         1 => (w.clone(), t.clone()).prop_map(|(who, table)| Step::Remove { who, table }),
         2 => (t, some).prop_map(|(table, who)| Step::Call { table, who }),
+        2 => (w.clone(), 50..250u8, any::<bool>())
+            .prop_map(|(who, in_minutes, weekly)| Step::LayRound { who, in_minutes, weekly }),
+        6 => (w.clone(), 0..4u8).prop_map(|(who, round)| Step::SignUp { who, round }),
+        1 => (w.clone(), 0..4u8).prop_map(|(who, round)| Step::Withdraw { who, round }),
+        1 => (w.clone(), 0..4u8).prop_map(|(who, round)| Step::CancelRound { who, round }),
         1 => w.prop_map(Step::Forget),
         6 => (0..3_000u32).prop_map(|seconds| Step::Pass { seconds }),
         1 => (0..900_000u32).prop_map(|seconds| Step::Pass { seconds }),
@@ -81,6 +92,7 @@ struct Store {
     reports: BTreeMap<u32, SavedReport>,
     suspended: BTreeMap<Key, SavedSuspension>,
     acts: BTreeMap<u32, SavedAct>,
+    rounds: SavedRounds,
 }
 
 impl Store {
@@ -102,6 +114,7 @@ impl Store {
                 self.hungry.remove(&key);
                 self.blocks.retain(|(own, other), _| *own != key && *other != key);
                 self.suspended.remove(&key);
+                stored::forget(&mut self.rounds, &key);
             }
             Change::Prune { met_before, invites_before } => {
                 self.met.retain(|_, at| *at >= met_before);
@@ -133,6 +146,7 @@ impl Store {
                 self.avatars.remove(&key);
             }
             Change::Order(change) => self.write_order(change),
+            Change::Round(change) => stored::write(&mut self.rounds, change),
         }
     }
 
@@ -168,6 +182,7 @@ impl Store {
                 suspended: self.suspended.clone().into_iter().collect(),
                 acts: self.acts.clone().into_iter().collect(),
             },
+            rounds: self.rounds.clone(),
         }
     }
 }
@@ -214,6 +229,11 @@ impl World {
         let tables: Vec<_> = self.board.tables().collect();
         let table = tables.get(usize::from(table) % tables.len().max(1))?;
         Some((table.id.clone(), table.room.clone()))
+    }
+
+    fn round(&self, round: u8) -> Option<String> {
+        let count = self.board.rounds().count().max(1);
+        self.board.rounds().nth(usize::from(round) % count).map(|round| round.id.clone())
     }
 
     fn take(&mut self, step: &Step) {
@@ -297,6 +317,28 @@ impl World {
                 let Some((_, room)) = self.id(*table) else { return };
                 self.board.set_call(now, &room, keys.iter().map(|n| who(*n).key).collect());
             }
+            Step::LayRound { who: n, in_minutes, weekly } => {
+                let draft = RoundDraft {
+                    title: format!("by {}", who(*n).name),
+                    starts_ms: now + u64::from(*in_minutes) * MINUTE,
+                    minutes: 60,
+                    weekly: *weekly,
+                    size: RoundSize::Threes,
+                };
+                let _ = self.board.lay_round(now, &who(*n), draft);
+            }
+            Step::SignUp { who: n, round } => {
+                let Some(id) = self.round(*round) else { return };
+                let _ = self.board.sign_up(now, &who(*n), &id);
+            }
+            Step::Withdraw { who: n, round } => {
+                let Some(id) = self.round(*round) else { return };
+                let _ = self.board.withdraw(now, &who(*n).key, &id);
+            }
+            Step::CancelRound { who: n, round } => {
+                let Some(id) = self.round(*round) else { return };
+                let _ = self.board.cancel_round(&who(*n), &id);
+            }
             Step::Forget(n) => {
                 // The server lets them leave the call before.
                 for table in self.board.tables().map(|table| table.room.clone()).collect::<Vec<_>>() {
@@ -359,9 +401,27 @@ impl World {
                 }
             }
         }
+        self.check_rounds(&tables);
         let stored: Vec<&Table> = self.store.tables.values().collect();
         assert_eq!(stored, tables, "the store matches the board");
         assert_eq!(self.picture(&self.screen), self.fresh(), "patches lead to the same board as a new snapshot");
+    }
+
+    fn check_rounds(&self, tables: &[&Table]) {
+        let rounds: Vec<_> = self.board.rounds().cloned().collect();
+        for round in &rounds {
+            let keys: BTreeSet<&Key> = round.signed_up.iter().map(|one| &one.key).collect();
+            assert_eq!(keys.len(), round.signed_up.len(), "everybody signs up once");
+            let same_time =
+                |key: &Key| tables.iter().any(|t| t.overlaps(round.starts, round.ends()) && t.seats_key(key));
+            assert!(!keys.iter().any(|key| same_time(key)), "{round:?} and a seat");
+            let others =
+                rounds.iter().filter(|other| other.id != round.id && other.overlaps(round.starts, round.ends()));
+            assert!(!{ others }.any(|other| keys.iter().any(|key| other.has(key))), "{round:?} and another");
+        }
+        let mut stored = self.store.rounds.rounds.clone();
+        stored.sort_by(|a, b| a.id.cmp(&b.id));
+        assert_eq!(stored, rounds, "the store matches the rounds");
     }
 
     fn fresh(&self) -> Option<BoardState> {
@@ -526,7 +586,6 @@ fn a_late_seat_is_not_at_a_table_that_overlaps_another_seat() {
     }
 }
 
-/// A table for two of an hour.
 fn draft(starts_ms: u64) -> Draft {
     Draft {
         topic: String::new(),

@@ -2,7 +2,7 @@
 
 use rooms::board::{
     MAX_ACTS, MAX_AVATARS, MAX_BARRED, MAX_BLOCKS, MAX_CANCELLED, MAX_FEEDS, MAX_HISTORY, MAX_INVITE_USES,
-    MAX_MEETINGS, MAX_PHOTOS_BYTES, MAX_REMOVED, MAX_REPORTS, MAX_SUSPENDED, MAX_TABLES,
+    MAX_MEETINGS, MAX_PHOTOS_BYTES, MAX_REMOVED, MAX_REPORTS, MAX_ROUND_NEWS, MAX_ROUNDS, MAX_SUSPENDED, MAX_TABLES,
 };
 use rooms::rooms::{MAX_PIECES, MAX_REMEMBERED};
 use signaling::backlog::{GUARANTEED_BYTES, GUARANTEED_MESSAGE_BYTES, POOL_BYTES};
@@ -64,6 +64,7 @@ fn parts(config: &Config) -> Vec<Part> {
         part("sources and their rates", (MAX_SOURCES + sessions + MAX_REMEMBERED) * ENTRY),
         part("the board", board()),
         part("reports, blocks and suspensions", order()),
+        part("rounds", rounds()),
         part("avatars", avatars()),
         part("calendar feeds", feeds()),
         part("accounts", accounts(config)),
@@ -98,6 +99,12 @@ fn order() -> usize {
     MAX_BLOCKS * (2 * ENTRY + MAX_NAME_BYTES)
         + (MAX_REPORTS + MAX_SUSPENDED) * said
         + MAX_ACTS * (said + MAX_TOPIC_CHARS * 4)
+}
+
+/// Rounds, two sign-ups for each table, and outcomes.
+fn rounds() -> usize {
+    let titled = 3 * ENTRY + MAX_TOPIC_CHARS * 4;
+    (MAX_ROUNDS + MAX_ROUND_NEWS) * titled + 2 * MAX_TABLES * (ENTRY + MAX_NAME_BYTES)
 }
 
 /// Accounts, their devices, and sign-ins, if people can sign in.

@@ -5,12 +5,16 @@
 //! key; [`crate::board_fold::BoardFold`] implements this.
 
 mod about_me;
+mod notice;
 mod order;
+mod rounds;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::about_me::{AboutAccount, AboutMe, AboutReport, AboutTable, Meeting, UsedInvite};
+pub use self::notice::{Notice, NoticeKind};
 pub use self::order::{Act, ActKind, Order, OrderBook, OrderReport, StewardAct, SuspendedPerson, Suspension, Whom};
+pub use self::rounds::{AboutRound, RoundDraft, RoundInfo, RoundSize};
 use crate::avatar::Avatar;
 use crate::id::ParticipantId;
 
@@ -180,6 +184,23 @@ pub enum BoardRequest {
         /// Hours of validity.
         hours: u32,
     },
+    /// Creates a round, for which people sign up.
+    LayRound(RoundDraft),
+    /// Cancels a round with all its dates. Only whoever created it and stewards may do this.
+    CancelRound {
+        /// The round.
+        round: String,
+    },
+    /// Signs up for a round's next date.
+    SignUp {
+        /// The round.
+        round: String,
+    },
+    /// Withdraws from a round's next date.
+    Withdraw {
+        /// The round.
+        round: String,
+    },
     /// Reports somebody to the stewards. Another report of the same person replaces the earlier one.
     Report {
         /// Whom.
@@ -244,6 +265,9 @@ pub enum BoardNews {
     You {
         /// Since when and with whom this person waits to eat now, if they do.
         waiting: Option<Waiting>,
+        /// Ids of the rounds for which they have signed up.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        rounds: Vec<String>,
     },
     /// A notice for this person, to show even if the window is closed.
     Notice(Notice),
@@ -308,6 +332,9 @@ pub struct Snapshot {
     pub member: bool,
     /// Tables in this piece.
     pub tables: Vec<TableInfo>,
+    /// Rounds in this piece; empty for guests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<RoundInfo>,
     /// People in this piece; empty for guests.
     pub people: Vec<PersonInfo>,
     /// Number of people who are free.
@@ -327,6 +354,12 @@ pub struct Patch {
     /// Ids of tables that no longer exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gone: Vec<String>,
+    /// New or changed rounds, in full.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<RoundInfo>,
+    /// Ids of rounds that no longer exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds_gone: Vec<String>,
     /// New or changed people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<PersonInfo>,
@@ -443,46 +476,6 @@ pub struct Waiting {
     /// Person ids to sit with.
     #[serde(default)]
     pub with: Vec<String>,
-}
-
-/// A notice for one person, to show even if the window is closed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct Notice {
-    /// Kind of notice.
-    pub kind: NoticeKind,
-    /// Id of the table.
-    pub table: String,
-    /// The table's room.
-    pub room: String,
-    /// The table's topic.
-    #[serde(default)]
-    pub topic: String,
-    /// The table's beginning, Unix milliseconds.
-    pub starts_ms: u64,
-}
-
-/// Kinds of [`Notice`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-#[serde(rename_all = "snake_case")]
-pub enum NoticeKind {
-    /// The person's table begins in five minutes.
-    Soon,
-    /// The table begins.
-    Begins,
-    /// The person moved from the line to a seat.
-    MovedUp,
-    /// The person waited to eat now and has a table.
-    Seated,
-    /// The person's table was deleted.
-    Deleted,
-    /// The person's table was moved to another time.
-    Moved,
-    /// A kind that this version does not know. It is not shown.
-    #[serde(other)]
-    #[cfg_attr(feature = "typescript", ts(skip))]
-    Unknown,
 }
 
 /// A request of a table's host in its room: `{"type":"room","do":"admit","id":"k1"}`.

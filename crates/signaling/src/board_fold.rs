@@ -14,9 +14,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::board::{
-    BoardNews, Notice, NoticeKind, Order, Patch, PersonInfo, Presence, Sitter, Snapshot, TableInfo, Waiting,
+    BoardNews, Notice, NoticeKind, Order, Patch, PersonInfo, Presence, RoundInfo, Sitter, Snapshot, TableInfo, Waiting,
 };
-use crate::limits::MAX_BOARD_ITEMS;
+use crate::limits::{MAX_BOARD_ITEMS, MAX_ROUNDS_SHOWN};
 
 /// Notices kept for the app. When full, the oldest is dropped: the board itself shows its contents.
 const MAX_NOTICES: usize = 64;
@@ -36,6 +36,8 @@ pub struct BoardState {
     pub member: bool,
     /// Tables, ordered by beginning, then by id. A later state holds the same `Arc` of each table that no patch named.
     pub tables: Vec<Arc<TableView>>,
+    /// Rounds, ordered by beginning, then by id.
+    pub rounds: Vec<RoundView>,
     /// People who are present, ordered by name, then by id, and shared in the same way.
     pub people: Vec<Arc<PersonInfo>>,
     /// Number of people who are free.
@@ -63,6 +65,19 @@ pub struct TableView {
     pub my_place: u16,
 }
 
+/// A round as one person sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct RoundView {
+    /// The round as the server describes it.
+    #[serde(flatten)]
+    pub info: RoundInfo,
+    /// Whether this person created it.
+    pub own: bool,
+    /// Whether this person has signed up for its next date.
+    pub joined: bool,
+}
+
 /// A person's part in a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
@@ -85,6 +100,8 @@ pub struct BoardFold {
     building: Option<BoardContents>,
     whole: Option<BoardContents>,
     waiting: Option<Waiting>,
+    /// Ids of the rounds for which they have signed up.
+    joined: Vec<String>,
     order: Order,
     notices: VecDeque<Notice>,
 }
@@ -98,6 +115,7 @@ struct BoardContents {
     free_count: u32,
     hungry_count: u32,
     tables: BTreeMap<String, Arc<TableView>>,
+    rounds: BTreeMap<String, RoundInfo>,
     people: BTreeMap<String, Arc<PersonInfo>>,
 }
 
@@ -110,6 +128,7 @@ impl BoardFold {
             building: None,
             whole: None,
             waiting: None,
+            joined: Vec::new(),
             order: Order::default(),
             notices: VecDeque::new(),
         }
@@ -121,7 +140,11 @@ impl BoardFold {
         match news {
             BoardNews::Snapshot(piece) => self.snapshot(local_ms, piece),
             BoardNews::Patch(patch) => self.patch(local_ms, patch),
-            BoardNews::You { waiting } => std::mem::replace(&mut self.waiting, waiting.clone()) != *waiting,
+            BoardNews::You { waiting, rounds } => {
+                let before = (self.waiting.take(), std::mem::take(&mut self.joined));
+                (self.waiting, self.joined) = (waiting.clone(), rounds.clone());
+                (&before.0, &before.1) != (&self.waiting, &self.joined)
+            }
             BoardNews::Order(order) => std::mem::replace(&mut self.order, order.clone()) != *order,
             // A kind that this version has no words for.
             BoardNews::Notice(Notice { kind: NoticeKind::Unknown, .. }) => false,
@@ -165,6 +188,7 @@ impl BoardFold {
             zone: contents.zone.clone(),
             member: contents.member,
             tables,
+            rounds: self.rounds(contents),
             people,
             free_count: contents.free_count,
             hungry_count: contents.hungry_count,
@@ -172,6 +196,17 @@ impl BoardFold {
             seated,
             order: self.order.clone(),
         })
+    }
+
+    fn rounds(&self, contents: &BoardContents) -> Vec<RoundView> {
+        let view = |info: &RoundInfo| RoundView {
+            own: info.host == self.you,
+            joined: self.joined.contains(&info.id),
+            info: info.clone(),
+        };
+        let mut rounds: Vec<RoundView> = contents.rounds.values().map(view).collect();
+        rounds.sort_by(|a, b| (a.info.starts_ms, &a.info.id).cmp(&(b.info.starts_ms, &b.info.id)));
+        rounds
     }
 
     fn snapshot(&mut self, local_ms: u64, piece: &Snapshot) -> bool {
@@ -185,6 +220,7 @@ impl BoardFold {
         building.member = piece.member;
         (building.free_count, building.hungry_count) = (piece.free_count, piece.hungry_count);
         building.take(&self.you, &piece.tables, &piece.people);
+        building.take_rounds(&piece.rounds);
         if piece.last {
             self.whole = self.building.take();
         }
@@ -197,10 +233,14 @@ impl BoardFold {
         for id in &patch.gone {
             contents.tables.remove(id);
         }
+        for id in &patch.rounds_gone {
+            contents.rounds.remove(id);
+        }
         for id in &patch.left {
             contents.people.remove(id);
         }
         contents.take(&self.you, &patch.tables, &patch.people);
+        contents.take_rounds(&patch.rounds);
         (contents.free_count, contents.hungry_count) = (patch.free_count, patch.hungry_count);
         self.building.is_none()
     }
@@ -227,6 +267,15 @@ impl BoardContents {
         for person in people {
             if self.people.len() < MAX_BOARD_ITEMS || self.people.contains_key(&person.id) {
                 self.people.insert(person.id.clone(), Arc::new(person.clone()));
+            }
+        }
+    }
+
+    /// Adds rounds, bounded by [`MAX_ROUNDS_SHOWN`]. Further ones are ignored.
+    fn take_rounds(&mut self, rounds: &[RoundInfo]) {
+        for round in rounds {
+            if self.rounds.len() < MAX_ROUNDS_SHOWN || self.rounds.contains_key(&round.id) {
+                self.rounds.insert(round.id.clone(), round.clone());
             }
         }
     }
@@ -299,10 +348,39 @@ mod tests {
             zone: "Asia/Seoul".into(),
             member: true,
             tables,
+            rounds: Vec::new(),
             people,
             free_count: 1,
             hungry_count: 0,
         })
+    }
+
+    fn round(id: &str, starts_ms: u64) -> RoundInfo {
+        RoundInfo {
+            id: id.into(),
+            title: String::new(),
+            starts_ms,
+            ends_ms: starts_ms + 1,
+            closes_ms: starts_ms - 1,
+            weekly: true,
+            size: crate::board::RoundSize::Fours,
+            host: "me".into(),
+            signed_up: 2,
+        }
+    }
+
+    #[test]
+    fn rounds_say_who_has_created_them_and_signed_up() {
+        let mut fold = BoardFold::new("me");
+        fold.handle(0, &piece(true, true, vec![], vec![]));
+        let rounds = vec![round("a", 3), RoundInfo { host: "you".into(), ..round("b", 2) }, round("c", 9)];
+        assert!(fold.handle(0, &BoardNews::Patch(Patch { rounds, ..Patch::default() })));
+        let you =
+            |rounds: &[&str]| BoardNews::You { waiting: None, rounds: rounds.iter().map(|&id| id.into()).collect() };
+        assert!(fold.handle(0, &you(&["a"])) && !fold.handle(0, &you(&["a"])), "only a change is one");
+        fold.handle(0, &BoardNews::Patch(Patch { rounds_gone: vec!["c".into()], ..Patch::default() }));
+        let seen: Vec<_> = fold.state().unwrap().rounds.into_iter().map(|r| (r.info.id, r.own, r.joined)).collect();
+        assert_eq!(seen, [("b".into(), false, false), ("a".into(), true, true)]);
     }
 
     #[test]

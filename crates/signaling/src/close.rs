@@ -70,6 +70,12 @@ pub fn close_code(code: ErrorCode) -> u16 {
         ErrorCode::NoSuchPerson => 4041,
         ErrorCode::TooManyReports => 4042,
         ErrorCode::TooManyBlocked => 4043,
+        ErrorCode::NoSuchRound => 4044,
+        ErrorCode::TooManyRounds => 4045,
+        ErrorCode::SignUpClosed => 4046,
+        ErrorCode::RoundFull => 4047,
+        ErrorCode::AlreadySignedUp => 4048,
+        ErrorCode::TooManySignUps => 4049,
         ErrorCode::Unknown => 4099,
     }
 }

@@ -54,6 +54,10 @@ pub const TABLE_SEATS: std::ops::RangeInclusive<u8> = 2..=12;
 pub const TABLE_MINUTES: std::ops::RangeInclusive<u32> = 15..=240;
 /// People whom one `eat_now` can name.
 pub const MAX_EAT_WITH: usize = 3;
+/// Rounds for which one person can sign up at the same time.
+pub const MAX_SIGN_UPS: usize = 20;
+/// Rounds that a client keeps of one board. Further ones are ignored.
+pub const MAX_ROUNDS_SHOWN: usize = 1_000;
 /// People in line for one table. When the line is full, another request for a place is refused with `table_full`.
 pub const MAX_TABLE_LINE: usize = 50;
 /// People in the lobby of one room. When it is full, knocking is refused with `room_full`.

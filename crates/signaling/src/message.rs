@@ -581,6 +581,18 @@ pub enum ErrorCode {
     TooManyReports,
     /// The person has blocked as many people as allowed.
     TooManyBlocked,
+    /// The round does not exist, is over, or was cancelled.
+    NoSuchRound,
+    /// The person has created as many rounds as allowed, or the board has no room for more.
+    TooManyRounds,
+    /// Sign-up closes an hour before the meal.
+    SignUpClosed,
+    /// The round, or the board, can take no further sign-up.
+    RoundFull,
+    /// The person has signed up for another round at that time.
+    AlreadySignedUp,
+    /// The person has signed up for as many rounds as allowed.
+    TooManySignUps,
     /// A code that this version does not know.
     #[serde(other)]
     Unknown,

@@ -7,6 +7,7 @@ mod account;
 mod board;
 mod forwarding;
 mod order;
+mod rounds;
 
 use serde::Deserialize;
 

@@ -126,6 +126,10 @@ fn every_board_and_room_message_has_an_example() {
         "delete",
         "move",
         "cancel_date",
+        "lay_round",
+        "cancel_round",
+        "sign_up",
+        "withdraw",
         "eat_now",
         "stop_waiting",
         "presence",
@@ -189,7 +193,7 @@ fn the_table_of_errors_is_complete() {
             Some((code, cells.get(3)?.parse().ok()?))
         })
         .collect();
-    assert_eq!(rows.len(), 46);
+    assert_eq!(rows.len(), 52);
     for &(code, close) in &rows {
         assert_ne!(code, ErrorCode::Unknown, "misspelt on the page");
         assert_eq!(close_code(code), close, "{code:?}");
@@ -224,6 +228,7 @@ fn the_documented_limits_match_the_code() {
     has(format!("of hosts | {} a second, {} at once |", limits::BOARD_RATE, limits::BOARD_BURST));
     has(format!("| {}; {} characters |", limits::MAX_TOPIC_CHARS, limits::MAX_PLACE_CHARS));
     has(format!("| line of a table | {} people |", limits::MAX_TABLE_LINE));
+    has(format!("sign-ups of one person | 5; {} |", limits::MAX_SIGN_UPS));
     has(format!("| lobby of a room | {} people |", limits::MAX_LOBBY));
     has(format!("| 1 in {} seconds, {} at once |", 1.0 / limits::JOIN_RATE, limits::JOIN_BURST));
     has(format!("| {} messages, {} MiB |", limits::MAX_UNACKNOWLEDGED, limits::MAX_UNACKNOWLEDGED_BYTES >> 20));

@@ -6,11 +6,11 @@ use crate::commands::files::TransferChoice;
 use engine::signaling::account::AccountDevice;
 use engine::signaling::avatar::Avatar;
 use engine::signaling::board::{
-    AboutAccount, AboutMe, AboutReport, AboutTable, Act, ActKind, Door, Draft, Knocker, Meeting, Notice, NoticeKind,
-    Order, OrderBook, OrderReport, PersonInfo, Presence, Sitter, StewardAct, SuspendedPerson, Suspension, TableInfo,
-    UsedInvite, Waiting,
+    AboutAccount, AboutMe, AboutReport, AboutRound, AboutTable, Act, ActKind, Door, Draft, Knocker, Meeting, Notice,
+    NoticeKind, Order, OrderBook, OrderReport, PersonInfo, Presence, RoundDraft, RoundInfo, RoundSize, Sitter,
+    StewardAct, SuspendedPerson, Suspension, TableInfo, UsedInvite, Waiting,
 };
-use engine::signaling::board_fold::{BoardState, Mine, TableView};
+use engine::signaling::board_fold::{BoardState, Mine, RoundView, TableView};
 use engine::signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use engine::signaling::message::{MediaState, Participant, ParticipantId, Reaction};
 use engine::{
@@ -51,11 +51,11 @@ fn file() -> String {
         CallView Stage ParticipantView Participant ParticipantId Reaction ShownReaction ConnectionReport ConnectionVerdict LinkState Repair ChatLine UnsentLine Knocker
         DeviceInfo DeviceKind DeviceChoice Share ShareState ScreenChoice SoundCheckView Problem
         Settings OwnAvatar KnownPerson KnownServer Language Theme Noise
-        AboutMe AboutAccount AccountDevice AboutTable AboutReport UsedInvite Meeting
+        AboutMe AboutAccount AccountDevice AboutTable AboutRound AboutReport UsedInvite Meeting
         Order Act ActKind Suspension OrderBook OrderReport SuspendedPerson StewardAct
-        BoardState TableView TableInfo Sitter Avatar Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
+        BoardState RoundView RoundInfo RoundSize TableView TableInfo Sitter Avatar Mine Door PersonInfo Presence Waiting Reminder Notice NoticeKind
         TransferView TransferState TransferReason TransferChoice
-        MediaState Join Tile Picture Draft SavedCalendar CalendarAddress CommandError
+        MediaState Join Tile Picture Draft RoundDraft SavedCalendar CalendarAddress CommandError
         Report Verdict FindingReport Severity Hop HopReport
         Stats VideoOutFigures PersonStats PathFigures VideoInFigures AudioFigures
     }

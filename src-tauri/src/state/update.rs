@@ -155,6 +155,7 @@ mod tests {
             zone: "Asia/Seoul".into(),
             member: true,
             tables: vec![],
+            rounds: vec![],
             people: vec![],
             free_count: 0,
             hungry_count: 0,

@@ -847,6 +847,10 @@ sessions: number,
  */
 tables?: Array<AboutTable>,
 /**
+ * Rounds with this key, by beginning. The latest are left out first.
+ */
+rounds?: Array<AboutRound>,
+/**
  * The wait to eat now.
  */
 waiting?: Waiting,
@@ -896,7 +900,7 @@ suspension?: Suspension,
  */
 met_days: number,
 /**
- * Number of tables, invites, meetings, reports and acts that are missing above.
+ * Number of tables, rounds, invites, meetings, reports and acts that are missing above.
  */
 left_out: number, };
 
@@ -998,6 +1002,35 @@ removed: boolean,
  * Whether the person's calendar still shows it as cancelled. The person has no seat then.
  */
 cancelled: boolean, };
+
+/**
+ * A round, and what the person has to do with it.
+ */
+export type AboutRound = {
+/**
+ * Title; may be empty.
+ */
+title: string,
+/**
+ * Beginning of the meal, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * Whether the round takes place each week.
+ */
+weekly: boolean,
+/**
+ * Whether the person created it.
+ */
+host: boolean,
+/**
+ * Whether the person has signed up.
+ */
+signed_up: boolean,
+/**
+ * Whether the person has yet to receive how it ended.
+ */
+pending: boolean, };
 
 /**
  * A report by the person.
@@ -1236,6 +1269,10 @@ member: boolean,
  */
 tables: Array<TableView>,
 /**
+ * Rounds, ordered by beginning, then by id.
+ */
+rounds: Array<RoundView>,
+/**
  * People who are present, ordered by name, then by id, and shared in the same way.
  */
 people: Array<PersonInfo>,
@@ -1259,6 +1296,101 @@ seated: string | null,
  * What of the community's order concerns this person.
  */
 order: Order, };
+
+/**
+ * A round as one person sees it.
+ */
+export type RoundView = {
+/**
+ * Whether this person created it.
+ */
+own: boolean,
+/**
+ * Whether this person has signed up for its next date.
+ */
+joined: boolean,
+/**
+ * Id. A weekly round keeps it from date to date.
+ */
+id: string,
+/**
+ * Title; empty if whoever created it was erased and named in it.
+ */
+title: string,
+/**
+ * Beginning of the meal, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * End of the meal, Unix milliseconds.
+ */
+ends_ms: number,
+/**
+ * When people are seated, Unix milliseconds. Until then they may sign up and withdraw.
+ */
+closes_ms: number,
+/**
+ * Whether the round takes place each week.
+ */
+weekly: boolean,
+/**
+ * How many people usually sit together.
+ */
+size: RoundSize,
+/**
+ * Person id of whoever created it; empty if they were erased.
+ */
+host: string,
+/**
+ * Number of people who have signed up for this date.
+ */
+signed_up: number, };
+
+/**
+ * A round as it is displayed: its next date.
+ */
+export type RoundInfo = {
+/**
+ * Id. A weekly round keeps it from date to date.
+ */
+id: string,
+/**
+ * Title; empty if whoever created it was erased and named in it.
+ */
+title: string,
+/**
+ * Beginning of the meal, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * End of the meal, Unix milliseconds.
+ */
+ends_ms: number,
+/**
+ * When people are seated, Unix milliseconds. Until then they may sign up and withdraw.
+ */
+closes_ms: number,
+/**
+ * Whether the round takes place each week.
+ */
+weekly: boolean,
+/**
+ * How many people usually sit together.
+ */
+size: RoundSize,
+/**
+ * Person id of whoever created it; empty if they were erased.
+ */
+host: string,
+/**
+ * Number of people who have signed up for this date.
+ */
+signed_up: number, };
+
+/**
+ * How many people usually sit together.
+ */
+export type RoundSize = "threes" | "fours";
 
 /**
  * A table as one person sees it: what the server says of it, and this person's part in it.
@@ -1518,19 +1650,19 @@ number: number,
  */
 kind: NoticeKind,
 /**
- * Id of the table.
+ * Id of the table; empty where a round is meant ([`NoticeKind::is_about_round`]).
  */
 table: string,
 /**
- * The table's room.
+ * The table's room; empty likewise.
  */
 room: string,
 /**
- * The table's topic.
+ * The table's topic, or the round's title.
  */
 topic: string,
 /**
- * The table's beginning, Unix milliseconds.
+ * The beginning of the table or of the round's meal, Unix milliseconds.
  */
 starts_ms: number, };
 
@@ -1543,26 +1675,26 @@ export type Notice = {
  */
 kind: NoticeKind,
 /**
- * Id of the table.
+ * Id of the table; empty where a round is meant ([`NoticeKind::is_about_round`]).
  */
 table: string,
 /**
- * The table's room.
+ * The table's room; empty likewise.
  */
 room: string,
 /**
- * The table's topic.
+ * The table's topic, or the round's title.
  */
 topic: string,
 /**
- * The table's beginning, Unix milliseconds.
+ * The beginning of the table or of the round's meal, Unix milliseconds.
  */
 starts_ms: number, };
 
 /**
  * Kinds of [`Notice`].
  */
-export type NoticeKind = "soon" | "begins" | "moved_up" | "seated" | "deleted" | "moved";
+export type NoticeKind = "soon" | "begins" | "moved_up" | "seated" | "deleted" | "moved" | "matched" | "unmatched" | "round_missed" | "round_cancelled";
 
 /**
  * A row of the list of transfers.
@@ -1724,6 +1856,31 @@ weekly: boolean,
  * Who may join.
  */
 door: Door, };
+
+/**
+ * A round to create.
+ */
+export type RoundDraft = {
+/**
+ * Title, which the tables have as their topic; not empty.
+ */
+title: string,
+/**
+ * Beginning of the meal, Unix milliseconds.
+ */
+starts_ms: number,
+/**
+ * Length in minutes, 15 to 240.
+ */
+minutes: number,
+/**
+ * Takes place each week at the same time by the clocks of the community's zone.
+ */
+weekly: boolean,
+/**
+ * How many people usually sit together.
+ */
+size: RoundSize, };
 
 /**
  * The result of `save_calendar`, which saves a table as a calendar file.

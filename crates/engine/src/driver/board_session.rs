@@ -56,6 +56,8 @@ enum Awaited {
     AboutMe,
     /// Reports, suspensions and acts.
     OrderBook,
+    /// That a round is stored.
+    Round,
     /// The devices of the person's account.
     Devices,
     /// `done`, after which this device belongs to an account.
@@ -145,6 +147,7 @@ impl BoardSession {
             BoardRequest::Calendar { .. } => Awaited::Calendar,
             BoardRequest::AboutMe => Awaited::AboutMe,
             BoardRequest::OrderBook => Awaited::OrderBook,
+            BoardRequest::LayRound(_) => Awaited::Round,
             BoardRequest::Subscribe { .. }
             | BoardRequest::Unsubscribe
             | BoardRequest::Lay(_)
@@ -153,6 +156,9 @@ impl BoardSession {
             | BoardRequest::Delete { .. }
             | BoardRequest::CancelDate { .. }
             | BoardRequest::Move { .. }
+            | BoardRequest::CancelRound { .. }
+            | BoardRequest::SignUp { .. }
+            | BoardRequest::Withdraw { .. }
             | BoardRequest::EatNow { .. }
             | BoardRequest::StopWaiting
             | BoardRequest::Presence { .. }
@@ -304,9 +310,10 @@ impl BoardSession {
         let Some((expected, answer)) = self.take(|(seq, ..)| *seq == about) else { return false };
         let code = match (expected, error.code) {
             // A server from before this request does not know it.
-            (Awaited::AboutMe | Awaited::OrderBook | Awaited::Avatar | Awaited::Photo(_), ErrorCode::Malformed) => {
-                "server_too_old".into()
-            }
+            (
+                Awaited::AboutMe | Awaited::OrderBook | Awaited::Round | Awaited::Avatar | Awaited::Photo(_),
+                ErrorCode::Malformed,
+            ) => "server_too_old".into(),
             (_, code) => crate::signal::code(code),
         };
         let _ = answer.send(Err(Problem { code, message: error.message.clone(), device: None }));
@@ -405,6 +412,7 @@ mod tests {
             presence: Presence::Free,
             sessions: 1,
             tables: vec![],
+            rounds: vec![],
             waiting: None,
             named_by: 0,
             calendar: false,
@@ -471,8 +479,18 @@ mod tests {
         let piece = |first, last| {
             let (now_ms, zone) = (1, "Asia/Seoul".to_owned());
             let (tables, people) = (vec![], vec![]);
-            let whole =
-                Snapshot { first, last, now_ms, zone, member: true, tables, people, free_count: 2, hungry_count: 0 };
+            let whole = Snapshot {
+                first,
+                last,
+                now_ms,
+                zone,
+                member: true,
+                tables,
+                rounds: vec![],
+                people,
+                free_count: 2,
+                hungry_count: 0,
+            };
             ServerMessage::Board(BoardNews::Snapshot(whole))
         };
         let mut board = BoardSession::new();

@@ -142,7 +142,7 @@ fn table(n: usize) -> TableInfo {
 
 fn whole(tables: Vec<TableInfo>, people: Vec<PersonInfo>) -> Snapshot {
     let (first, last, now_ms, zone, member) = (true, true, 1, "Asia/Seoul".to_owned(), true);
-    Snapshot { first, last, now_ms, zone, member, tables, people, free_count: 0, hungry_count: 0 }
+    Snapshot { first, last, now_ms, zone, member, tables, rounds: vec![], people, free_count: 0, hungry_count: 0 }
 }
 
 fn same_board(a: &AppView, b: &AppView) -> bool {

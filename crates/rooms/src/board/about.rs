@@ -20,6 +20,8 @@ const MAX_ABOUT_INVITES: usize = 100;
 const MAX_ABOUT_NAMES: usize = 4;
 /// Bytes of reports in one answer, and of acts. When full, the oldest are left out.
 const ORDER_BYTES: usize = 4 * 1024;
+/// Bytes of rounds in one answer. When full, those that begin latest are left out.
+const ROUND_BYTES: usize = 4 * 1024;
 const DAY_MS: u64 = 24 * 3_600_000;
 
 impl Board {
@@ -27,6 +29,8 @@ impl Board {
     /// as large as a frame: [`AboutMe::left_out`] counts what is missing.
     pub fn about(&self, now: u64, who: &Who) -> AboutMe {
         let (tables, missing_tables) = fit(self.tables_about(&who.key), TABLE_BYTES, table_bytes);
+        let (rounds, missing_rounds) =
+            fit(self.rounds_about(&who.key), ROUND_BYTES, |one| 160 + json_bytes(&one.title));
         let (invites, missing_invites) = fit(self.invites_about(&who.key), MAX_ABOUT_INVITES, |_| 1);
         let (met, missing_met) = fit(self.met_about(&who.key), MAX_ABOUT_MEETINGS, |_| 1);
         let (reports, missing_reports) =
@@ -43,6 +47,7 @@ impl Board {
             presence: self.presence(&who.key).unwrap_or(Presence::Free),
             sessions: self.people.get(&who.key).map_or(0, |person| person.sessions()),
             tables,
+            rounds,
             waiting: waiting.map(|wish| Waiting { since_ms: wish.since, with: wish.with.clone() }),
             named_by: number(named_by),
             avatar: self.avatar(&who.key),
@@ -56,7 +61,9 @@ impl Board {
             acts,
             suspension: self.order.suspension(&who.key).map(|one| one.shown()),
             met_days: number(usize::try_from(self.met.kept_ms() / DAY_MS).unwrap_or(usize::MAX)),
-            left_out: number(missing_tables + missing_invites + missing_met + missing_reports + missing_acts),
+            left_out: number(
+                missing_tables + missing_rounds + missing_invites + missing_met + missing_reports + missing_acts,
+            ),
         }
     }
 
@@ -67,7 +74,7 @@ impl Board {
         let lines = tables.flat_map(|table| &table.waiting).filter(|waiting| waiting.id == who.key);
         let wishes = self.hungry.iter().filter(|waiting| waiting.is(&who.key)).map(|waiting| &waiting.wish().name);
         let stored = seats.map(|seat| &seat.name).chain(lines.map(|waiting| &waiting.name)).chain(wishes);
-        stored.chain([&who.name]).cloned().collect()
+        stored.chain(self.rounds.names(&who.key)).chain([&who.name]).cloned().collect()
     }
 
     /// The tables with somebody's key, by beginning.

@@ -6,7 +6,7 @@ use super::key::Key;
 use super::{Board, Change, MAX_BARRED, Table, Who};
 
 impl Board {
-    /// Erases everything stored about somebody. They give up every seat and place in line. A table that they host goes
+    /// Erases everything stored about somebody. They give up every seat, place in line and sign-up. A table that they host goes
     /// on without them if somebody else has a seat, and is deleted otherwise. The number of devices that have used an
     /// invite stays, without their key. They must be in no table's call.
     pub fn forget(&mut self, now: u64, who: &Who) {
@@ -19,6 +19,7 @@ impl Board {
         self.changes.push(Change::Forget { key: key.clone() });
         self.stop_waiting(key);
         self.forget_in_order(key, &names);
+        self.forget_in_rounds(key, &names);
         self.forget_in_wishes(key);
         self.forget_in_invites(key);
         let tables = self.tables.values().filter(|table| names_key(table, key));

@@ -9,7 +9,7 @@ use std::ops::Bound;
 
 use super::key::Key;
 
-/// Tables and people whose changes are remembered, including those that are gone. When full, those that have been
+/// Tables, rounds and people whose changes are remembered, including those that are gone. When full, those that have been
 /// gone longest are forgotten, and a subscriber that has not received their removal gets the whole board again.
 pub const MAX_HISTORY: usize = 16_384;
 
@@ -18,6 +18,8 @@ pub const MAX_HISTORY: usize = 16_384;
 pub(crate) enum Item {
     /// A table, by id.
     Table(String),
+    /// A round, by id.
+    Round(String),
     /// A person, by key.
     Person(Key),
 }

@@ -102,7 +102,10 @@ impl Board {
     /// What only this person sees, for a new subscriber.
     pub fn you(&self, key: &str) -> BoardNews {
         let waiting = self.hungry.iter().find(|waiting| waiting.key == key);
-        BoardNews::You { waiting: waiting.map(|w| Wait { since_ms: w.wish.since, with: w.wish.with.clone() }) }
+        BoardNews::You {
+            waiting: waiting.map(|w| Wait { since_ms: w.wish.since, with: w.wish.with.clone() }),
+            rounds: self.rounds.of(key).map(|round| round.id.clone()).collect(),
+        }
     }
 
     /// Whether somebody is waiting.

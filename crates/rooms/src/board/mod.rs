@@ -22,6 +22,8 @@ mod names;
 mod order;
 mod order_book;
 mod people;
+mod round;
+mod rounds;
 mod saved;
 mod shown;
 mod table;
@@ -43,6 +45,8 @@ pub use hungry::{ALONE_MS, GATHER_MS};
 pub use key::Key;
 pub use met::{KEPT_MS, MAX_MEETINGS};
 pub use order::{MAX_ACTS, MAX_BLOCKS, MAX_REPORTS, MAX_REPORTS_EACH, MAX_SUSPENDED, ORDER_KEPT_MS};
+pub use round::{Outcome, Round, RoundChange, RoundNews, SIGN_UP_CLOSES_MS, SavedRounds, SignUp};
+pub use rounds::{MAX_ROUND_NEWS, MAX_ROUNDS, MAX_ROUNDS_EACH, MAX_SIGNED_UP};
 pub use saved::{
     Cancelled, Change, Feed, FeedId, Hungry, InviteId, OrderChange, Saved, SavedAct, SavedAvatar, SavedOrder,
     SavedReport, SavedSuspension,
@@ -58,8 +62,9 @@ use met::Met;
 use names::Names;
 use order::Order;
 use people::Somebody;
+use rounds::Rounds;
 
-/// Simultaneous tables. When full, a new table is refused with `too_many_tables`; "eat now" continues.
+/// Simultaneous tables, and those that rounds may need. When full, a new table is refused with `too_many_tables`; "eat now" continues.
 pub const MAX_TABLES: usize = 1_000;
 /// Tables that one person hosts at the same time. Another is refused with `too_many_tables`.
 pub const MAX_HOSTED: usize = 20;
@@ -115,6 +120,7 @@ pub struct Board {
     knocking: BTreeMap<String, usize>,
     people: BTreeMap<Key, Somebody>,
     hungry: Vec<Waiting>,
+    rounds: Rounds,
     met: Met,
     invites: HashMap<InviteId, (u64, BTreeSet<Key>)>,
     /// Tables, and people whom their hosts removed and who were erased since. Not stored.
@@ -157,6 +163,7 @@ impl Board {
             knocking: BTreeMap::new(),
             people: BTreeMap::new(),
             hungry: hungry::from_saved(saved.hungry, now),
+            rounds: Rounds::from_saved(saved.rounds),
             met: Met::from_saved(saved.met),
             invites,
             barred: VecDeque::new(),
@@ -193,7 +200,8 @@ impl Board {
         require(starts.saturating_add(JUST_NOW_MS) >= now, ErrorCode::SlotPast)?;
         require(starts <= now.saturating_add(HORIZON_MS), ErrorCode::SlotTooFar)?;
         let hosted = self.tables.values().filter(|table| table.host == who.key).count();
-        require(hosted < MAX_HOSTED && self.tables.len() < MAX_TABLES, ErrorCode::TooManyTables)?;
+        let tables = self.tables.len() + self.rounds.tables();
+        require(hosted < MAX_HOSTED && tables < MAX_TABLES, ErrorCode::TooManyTables)?;
         let ends = starts + u64::from(draft.minutes) * MINUTE_MS;
         require(!self.is_busy(&who.key, starts, ends), ErrorCode::AlreadySeated)?;
         let kind = match (draft.weekly, draft.now) {
@@ -282,9 +290,11 @@ impl Board {
         self.drop_table(id);
     }
 
-    /// Advances the time: sends reminders, hands over absent hosts' tables, matches people who wait to eat, removes
+    /// Advances the time: seats the people of rounds, sends reminders, hands over absent hosts' tables, matches people who wait to eat, removes
     /// tables that are over, and creates the next of weekly ones.
     pub fn tick(&mut self, now: u64) {
+        self.close_rounds(now);
+        self.bring_round_news(now);
         self.remind(now);
         self.hand_over_all(now);
         self.clear(now);
@@ -353,12 +363,13 @@ impl Board {
         self.no_longer_hungry_if_busy(now, key);
     }
 
-    /// Gives up somebody's places in line in this time.
+    /// Gives up somebody's places in line and sign-ups in this time.
     fn leave_lines(&mut self, key: &str, starts: u64, ends: u64) {
         let lines = self.tables.values().filter(|other| other.overlaps(starts, ends) && other.place_of(key).is_some());
         for line in lines.map(|other| other.id.clone()).collect::<Vec<_>>() {
             self.change(&line, |other| other.waiting.retain(|waiting| waiting.id != key));
         }
+        self.leave_rounds(key, starts, ends);
     }
 
     /// Frees a seat, with all consequences.
@@ -412,10 +423,14 @@ impl Board {
                 (LastReminder::Begins, NoticeKind::Begins)
             } else if now < table.starts && now + REMINDED_BEFORE_MS >= table.starts {
                 (LastReminder::Soon, NoticeKind::Soon)
+            } else if now < table.starts {
+                (LastReminder::Nothing, NoticeKind::Matched)
             } else {
                 continue;
             };
-            let here = |seat: &&Seat| seat.last_reminder < kind.0 && self.is_here(&seat.key);
+            // The news of a table is not lost on somebody who has come and does not receive the board yet.
+            let reaches = |key: &str| if kind.1 == NoticeKind::Matched { self.watches(key) } else { self.is_here(key) };
+            let here = |seat: &&Seat| seat.last_reminder < kind.0 && reaches(&seat.key);
             let keys = table.taken.iter().filter(here).map(|seat| seat.key.clone()).collect::<Vec<_>>();
             due.extend(keys.into_iter().map(|key| (table.id.clone(), key, kind, notice(table, kind.1))));
         }

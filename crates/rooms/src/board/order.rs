@@ -418,7 +418,7 @@ impl Board {
         { named }.find(|(id, _)| *id == key).map(|(_, name)| name.clone())
     }
 
-    /// Gives up somebody's seats and places in line at tables that begin before a time.
+    /// Gives up somebody's seats and places in line at tables, and sign-ups for rounds, that begin before a time.
     fn give_up_seats(&mut self, now: u64, key: &str, before: u64) {
         let theirs = |table: &&super::Table| table.seats_key(key) || table.place_of(key).is_some();
         let soon = self.tables.values().filter(|table| table.starts < before).filter(theirs);
@@ -426,6 +426,7 @@ impl Board {
             // It is there, and they have something at it.
             let _ = self.leave(now, key, &id);
         }
+        self.leave_rounds(key, 0, before);
     }
 
     fn end_suspension(&mut self, key: &str) {

@@ -17,6 +17,8 @@ pub(super) struct Somebody {
     suspended: bool,
     sessions: u32,
     away: bool,
+    /// Whether they receive the board, and notices with it.
+    watches: bool,
     /// Number of rooms they are in, with or without a table.
     rooms: u32,
 }
@@ -62,6 +64,7 @@ impl Board {
             suspended,
             sessions: 0,
             away: false,
+            watches: false,
             rooms: 0,
         };
         let person = self.people.entry(who.key.clone()).or_insert(new);
@@ -70,6 +73,13 @@ impl Board {
         (person.member, person.steward) = (who.member, who.steward);
         self.dirty.person(&who.key);
         self.call_by_name(&who.key, &who.name);
+    }
+
+    /// Records that somebody receives the board from now on.
+    pub fn watch(&mut self, key: &str) {
+        if let Some(person) = self.people.get_mut(key) {
+            person.watches = true;
+        }
     }
 
     /// Records that one of their sessions ended.
@@ -133,6 +143,11 @@ impl Board {
         self.people.contains_key(key)
     }
 
+    /// Whether a notice would reach them now.
+    pub(super) fn watches(&self, key: &str) -> bool {
+        self.people.get(key).is_some_and(|person| person.watches)
+    }
+
     pub(super) fn has_call(&self, id: &str) -> bool {
         self.calls.contains_key(id)
     }
@@ -169,11 +184,12 @@ impl Board {
         self.people.get(key).is_some_and(Somebody::is_member)
     }
 
-    /// Seats, lines and wishes have the name from the last hello.
+    /// Seats, lines, sign-ups and wishes have the name from the last hello.
     fn call_by_name(&mut self, key: &str, name: &str) {
         let wishes =
             self.hungry.iter_mut().filter(|waiting| waiting.is(key)).filter_map(|waiting| waiting.rename(name));
         self.changes.extend(wishes.map(|(key, wish)| Change::Hungry { key, wish: Some(wish) }));
+        self.call_signed_up(key, name);
         let other = |called: &str| called != name;
         let stale = self.tables.values().filter(|table| {
             table.taken.iter().any(|seat| seat.key == key && other(&seat.name))

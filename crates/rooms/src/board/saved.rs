@@ -5,6 +5,7 @@ use std::sync::Arc;
 use signaling::board::ActKind;
 
 use super::key::Key;
+use super::round::{RoundChange, SavedRounds};
 use super::table::Table;
 
 /// One change to store. A store applies the changes in order, and those of one call all or not at all.
@@ -79,6 +80,8 @@ pub enum Change {
     },
     /// A change of the order.
     Order(OrderChange),
+    /// A change of rounds.
+    Round(RoundChange),
 }
 
 /// A change of reports, blocks, suspensions or acts.
@@ -211,6 +214,7 @@ impl Change {
             }
             Change::Order(OrderChange::Block { name: Some(name), .. }) => 2 * KEY + name.len(),
             Change::Avatar { avatar: Some(avatar), .. } => 2 * KEY + avatar.jpeg.as_ref().map_or(0, |jpeg| jpeg.len()),
+            Change::Round(change) => change.bytes(),
             Change::Gone { .. }
             | Change::Order(_)
             | Change::Avatar { avatar: None, .. }
@@ -307,4 +311,6 @@ pub struct Saved {
     pub avatars: Vec<(Key, SavedAvatar)>,
     /// Reports, blocks, suspensions and acts.
     pub order: SavedOrder,
+    /// Rounds.
+    pub rounds: SavedRounds,
 }

@@ -3,19 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use signaling::board::{BoardNews, Patch, PersonInfo, Presence, Snapshot, TableInfo};
+use signaling::board::{BoardNews, Patch, PersonInfo, Presence, RoundInfo, Snapshot, TableInfo};
 use signaling::limits::BOARD_PIECE_BYTES;
 
 use super::history::Item;
 use super::key::Key;
 use super::people::Somebody;
-use super::{Board, Table};
+use super::rounds::Rounds;
+use super::{Board, Round, Table};
+
+const ALL: (Bound<&str>, Bound<&str>) = (Bound::Unbounded, Bound::Unbounded);
 
 /// Items that changed since the last version.
 #[derive(Debug, Default)]
 pub(super) struct Dirty {
     tables: BTreeSet<String>,
     gone: BTreeSet<(String, String)>,
+    /// Changed rounds, and those that are gone.
+    rounds: BTreeSet<String>,
     people: BTreeSet<Key>,
     left: BTreeSet<Key>,
     counts: bool,
@@ -40,6 +45,10 @@ impl Dirty {
         self.gone.insert((id.to_owned(), room.to_owned()));
     }
 
+    pub(super) fn round(&mut self, id: &str) {
+        self.rounds.insert(id.to_owned());
+    }
+
     pub(super) fn person(&mut self, key: &str) {
         self.left.remove(key);
         self.people.insert(key.to_owned());
@@ -56,7 +65,8 @@ impl Dirty {
 
     fn is_empty(&self) -> bool {
         let nobody = self.people.is_empty() && self.left.is_empty();
-        self.tables.is_empty() && self.gone.is_empty() && nobody && !self.counts
+        let nothing = self.tables.is_empty() && self.gone.is_empty() && self.rounds.is_empty();
+        nothing && nobody && !self.counts
     }
 }
 
@@ -81,11 +91,12 @@ impl Board {
         let gone = dirty.gone.iter();
         guests.extend(gone.map(|(id, room)| (room.clone(), Patch { gone: vec![id.clone()], ..blank.clone() })));
         let tables = dirty.tables.into_iter().chain(dirty.gone.into_iter().map(|(id, _)| id)).map(Item::Table);
+        let rounds = dirty.rounds.into_iter().map(Item::Round);
         let people = dirty.people.into_iter().chain(dirty.left).map(Item::Person);
         // Members do not see guests, but must receive the removal of somebody who was a member before.
         let people = people.filter(|item| self.is_there(item) || self.history.knows(item)).collect::<Vec<_>>();
-        let is_there = |item: &Item| is_there(&self.tables, &self.people, item);
-        self.history.turn(tables.chain(people), is_there);
+        let is_there = |item: &Item| is_there(&self.tables, &self.rounds, &self.people, item);
+        self.history.turn(tables.chain(rounds).chain(people), is_there);
         guests
     }
 
@@ -142,8 +153,9 @@ impl Board {
         let news = match since {
             None => BoardNews::Snapshot(self.snapshot_piece(now, (after.is_none(), is_last), true, piece)),
             Some(_) => {
-                let Piece { tables, people, gone, left, .. } = piece;
-                BoardNews::Patch(Patch { tables, people, gone, left, ..self.blank_patch(now) })
+                let Piece { tables, rounds, people, gone, rounds_gone, left, .. } = piece;
+                let blank = self.blank_patch(now);
+                BoardNews::Patch(Patch { tables, rounds, people, gone, rounds_gone, left, ..blank })
             }
         };
         (news, next)
@@ -165,16 +177,20 @@ impl Board {
         if let Some(since) = since {
             return Box::new(self.history.since(since, after).cloned());
         }
-        let table = match after {
-            None => Bound::Unbounded,
-            Some(Item::Table(id)) => Bound::Excluded(id.as_str()),
-            // Tables come before people, so there are no more.
-            Some(Item::Person(key)) => {
-                return Box::new(self.members((Bound::Excluded(key.as_str()), Bound::Unbounded)));
-            }
+        // Tables come before rounds, and rounds before people.
+        let from = |id: &'a str| (Bound::Excluded(id), Bound::Unbounded);
+        let (table, round) = match after {
+            None => (ALL, ALL),
+            Some(Item::Table(id)) => (from(id), ALL),
+            Some(Item::Round(id)) => return Box::new(self.round_items(from(id)).chain(self.members(ALL))),
+            Some(Item::Person(key)) => return Box::new(self.members(from(key))),
         };
-        let tables = self.tables.range::<str, _>((table, Bound::Unbounded)).map(|(id, _)| Item::Table(id.clone()));
-        Box::new(tables.chain(self.members((Bound::Unbounded, Bound::Unbounded))))
+        let tables = self.tables.range::<str, _>(table).map(|(id, _)| Item::Table(id.clone()));
+        Box::new(tables.chain(self.round_items(round)).chain(self.members(ALL)))
+    }
+
+    fn round_items(&self, range: (Bound<&str>, Bound<&str>)) -> impl Iterator<Item = Item> {
+        self.rounds.all.range::<str, _>(range).map(|(id, _)| Item::Round(id.clone()))
     }
 
     fn members(&self, range: (Bound<&str>, Bound<&str>)) -> impl Iterator<Item = Item> {
@@ -189,6 +205,10 @@ impl Board {
                 Some(table) => piece.takes(table_bytes(&table)).then(|| piece.tables.push(table)),
                 None => piece.takes(id.len() + 3).then(|| piece.gone.push(id.clone())),
             },
+            Item::Round(id) => match self.rounds.all.get(id).map(Round::info) {
+                Some(round) => piece.takes(round_bytes(&round)).then(|| piece.rounds.push(round)),
+                None => piece.takes(id.len() + 3).then(|| piece.rounds_gone.push(id.clone())),
+            },
             Item::Person(key) => match self.person(key) {
                 Some(person) => piece.takes(person_bytes(&person)).then(|| piece.people.push(person)),
                 None => piece.takes(key.len() + 3).then(|| piece.left.push(key.clone())),
@@ -198,14 +218,14 @@ impl Board {
     }
 
     fn is_there(&self, item: &Item) -> bool {
-        is_there(&self.tables, &self.people, item)
+        is_there(&self.tables, &self.rounds, &self.people, item)
     }
 
     fn snapshot_piece(&self, now_ms: u64, (first, last): (bool, bool), member: bool, piece: Piece) -> Snapshot {
         let Patch { free_count, hungry_count, .. } = self.blank_patch(now_ms);
         let zone = self.calendar.name().to_owned();
-        let Piece { tables, people, .. } = piece;
-        Snapshot { first, last, now_ms, zone, member, tables, people, free_count, hungry_count }
+        let Piece { tables, rounds, people, .. } = piece;
+        Snapshot { first, last, now_ms, zone, member, tables, rounds, people, free_count, hungry_count }
     }
 
     fn blank_patch(&self, now_ms: u64) -> Patch {
@@ -235,8 +255,10 @@ impl Board {
 #[derive(Debug, Default)]
 struct Piece {
     tables: Vec<TableInfo>,
+    rounds: Vec<RoundInfo>,
     people: Vec<PersonInfo>,
     gone: Vec<String>,
+    rounds_gone: Vec<String>,
     left: Vec<Key>,
     bytes: usize,
 }
@@ -253,9 +275,10 @@ impl Piece {
 }
 
 /// Whether members see the item.
-fn is_there(tables: &BTreeMap<String, Table>, people: &BTreeMap<Key, Somebody>, item: &Item) -> bool {
+fn is_there(tables: &BTreeMap<String, Table>, rounds: &Rounds, people: &BTreeMap<Key, Somebody>, item: &Item) -> bool {
     match item {
         Item::Table(id) => tables.contains_key(id),
+        Item::Round(id) => rounds.all.contains_key(id),
         Item::Person(key) => people.get(key).is_some_and(Somebody::is_member),
     }
 }
@@ -269,6 +292,11 @@ fn table_bytes(table: &TableInfo) -> usize {
         table.taken.iter().map(|sitter| sitter.id.len() + json_bytes(&sitter.name) + AVATAR_BYTES).sum();
     let line: usize = table.waiting.iter().map(|id| id.len() + 3).sum();
     512 + json_bytes(&table.topic) + json_bytes(&table.place) + sitters + line
+}
+
+/// Upper bound for the encoded size of a round, in bytes.
+fn round_bytes(round: &RoundInfo) -> usize {
+    256 + round.id.len() + round.host.len() + json_bytes(&round.title)
 }
 
 /// Upper bound for the encoded size of a person, in bytes.

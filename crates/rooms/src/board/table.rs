@@ -62,6 +62,8 @@ pub enum Kind {
     EatNow,
     /// By a person, for a time slot.
     Slot,
+    /// By the server, for a round.
+    Round,
     /// By a person, for a slot of each week at the same local time of the community.
     Weekly {
         /// Nominal local time of this beginning, before any shift for a gap.
@@ -83,6 +85,8 @@ pub struct Seat {
 /// Reminders to a person with a seat, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LastReminder {
+    /// None, not even that a round has seated them.
+    Unannounced,
     /// None.
     Nothing,
     /// `soon`.

@@ -51,6 +51,9 @@ impl Rooms {
             session.publishing = 0;
             self.board.tell_order(&session.person.key);
             session.watching.start_again();
+            if session.watching != Watching::No {
+                self.board.watch(&session.person.key);
+            }
             self.is_asked |= session.watching != Watching::No;
         }
         for (name, room) in &self.rooms {
@@ -115,8 +118,7 @@ impl Rooms {
         match request {
             BoardRequest::Subscribe { room, invite } => {
                 let view = self.view(who, room, invite.as_deref())?;
-                self.is_asked = true;
-                self.watch(session, Watching::new(view));
+                self.subscribe(session, who, view);
             }
             BoardRequest::Unsubscribe => self.watch(session, Watching::No),
             BoardRequest::Lay(draft) => board.lay(now, who, draft).map(|_| ())?,
@@ -133,6 +135,10 @@ impl Rooms {
             BoardRequest::Move { table, starts_ms, minutes } => {
                 board.move_table(now, &who.key, &table, starts_ms, minutes)?;
             }
+            BoardRequest::LayRound(_)
+            | BoardRequest::CancelRound { .. }
+            | BoardRequest::SignUp { .. }
+            | BoardRequest::Withdraw { .. } => board.ask_rounds(now, who, request)?,
             BoardRequest::EatNow { with } => board.eat_now(now, who, with)?,
             BoardRequest::StopWaiting => board.stop_waiting(&who.key),
             BoardRequest::Presence { presence } => board.set_presence(&who.key, presence),
@@ -214,6 +220,12 @@ impl Rooms {
             self.board.check_invite(self.unix_ms, &who.key, &room, invite)?;
         }
         Ok(View::Guest(room))
+    }
+
+    fn subscribe(&mut self, session: &SessionId, who: &Who, view: View) {
+        self.is_asked = true;
+        self.watch(session, Watching::new(view));
+        self.board.watch(&who.key);
     }
 
     pub(super) fn watch(&mut self, session: &SessionId, watching: Watching) {

@@ -57,6 +57,12 @@ pub fn text(code: ErrorCode) -> &'static str {
         ErrorCode::NoSuchPerson => "nobody with that id is here",
         ErrorCode::TooManyReports => "too many reports wait for a steward",
         ErrorCode::TooManyBlocked => "too many people are blocked",
+        ErrorCode::NoSuchRound => "there is no such round",
+        ErrorCode::TooManyRounds => "there are too many rounds",
+        ErrorCode::SignUpClosed => "sign-up closes an hour before the meal",
+        ErrorCode::RoundFull => "the round can take no more people",
+        ErrorCode::AlreadySignedUp => "has signed up for another round at that time",
+        ErrorCode::TooManySignUps => "has signed up for too many rounds",
         ErrorCode::Unknown => "unknown",
     }
 }

@@ -1,5 +1,7 @@
 //! Reads a board from the file.
 
+mod rounds;
+
 use std::collections::HashMap;
 
 use rooms::board::{
@@ -51,6 +53,7 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Saved> {
             |row| Ok((row.get(0)?, row.get(1)?, cancelled(row)?)),
         )?,
         order: order(connection)?,
+        rounds: rounds::all(connection)?,
     })
 }
 
@@ -158,6 +161,7 @@ fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
         ("weekly", Some(at)) => Kind::Weekly { at },
         ("now", _) => Kind::Now,
         ("eat_now", _) => Kind::EatNow,
+        ("round", _) => Kind::Round,
         (_, _) => Kind::Slot,
     };
     Ok(Table {
@@ -182,10 +186,14 @@ fn table(row: &Row<'_>) -> rusqlite::Result<Table> {
     })
 }
 
+/// In `sitters.told`, where earlier numbers had their meaning before.
+const UNANNOUNCED: u8 = 3;
+
 fn last_reminder(number: u8) -> LastReminder {
     match number {
         0 => LastReminder::Nothing,
         1 => LastReminder::Soon,
+        UNANNOUNCED => LastReminder::Unannounced,
         _ => LastReminder::Begins,
     }
 }

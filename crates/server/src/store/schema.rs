@@ -108,6 +108,32 @@ const MIGRATIONS: &[&str] = &[
         seen INTEGER NOT NULL
     );
 ",
+    "
+    CREATE TABLE rounds (
+        id TEXT PRIMARY KEY,
+        title TEXT NOT NULL,
+        host TEXT NOT NULL,
+        starts INTEGER NOT NULL,
+        minutes INTEGER NOT NULL,
+        weekly_at TEXT,
+        size TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE sign_ups (
+        round_id TEXT NOT NULL REFERENCES rounds (id) ON DELETE CASCADE,
+        key TEXT NOT NULL,
+        name TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (round_id, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE round_news (
+        key TEXT NOT NULL,
+        round_id TEXT NOT NULL,
+        title TEXT NOT NULL,
+        starts INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        PRIMARY KEY (key, round_id)
+    ) WITHOUT ROWID;
+",
 ];
 const INVITE_SECRET: &str = "invite_secret";
 

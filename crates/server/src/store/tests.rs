@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use rooms::board::{Board, Calendar, OrderChange, Who};
+use rooms::board::{Board, Calendar, Kind, LastReminder, OrderChange, Round, RoundChange, Who};
 use signaling::board::{Door, Draft};
 
 use self::traces::{
-    IMPERSONAL, LISTS, PERSONAL, account_of, changes_to, changes_to_account, changes_to_order, order_of, traces_of,
+    IMPERSONAL, LISTS, PERSONAL, account_of, changes_to, changes_to_account, changes_to_order, changes_to_rounds,
+    order_of, rounds_of, traces_of,
 };
 use super::*;
 use crate::accounts::{Account, Accounts};
@@ -124,7 +125,8 @@ fn a_file_without_calendars_accounts_and_order_is_migrated() {
     write_all(&mut opened.connection, full_board().take_changes()).unwrap();
     let before = "ALTER TABLE tables DROP COLUMN sequence; ALTER TABLE tables DROP COLUMN stamped;
         DROP TABLE feeds; DROP TABLE cancelled; DROP TABLE devices; DROP TABLE accounts; DROP TABLE avatars;
-        DROP TABLE blocks; DROP TABLE reports; DROP TABLE suspensions; DROP TABLE acts; PRAGMA user_version = 1";
+        DROP TABLE blocks; DROP TABLE reports; DROP TABLE suspensions; DROP TABLE acts;
+        DROP TABLE round_news; DROP TABLE sign_ups; DROP TABLE rounds; PRAGMA user_version = 1";
     opened.connection.execute_batch(before).unwrap();
     drop(opened);
     let tables = open(Some(&folder.0)).unwrap().saved.tables;
@@ -207,6 +209,52 @@ fn order_survives_a_restart() {
     let left = open(Some(&folder.0)).unwrap().saved.order;
     let counts = (left.blocks.len(), left.reports.len(), left.suspended.len(), left.acts.len());
     assert_eq!(counts, (1, 2, 0, 2));
+}
+
+#[test]
+fn rounds_survive_a_restart() {
+    let folder = Folder::new("rounds");
+    let mut rounds = rounds_of(&who("Ada"));
+    let mut opened = open(Some(&folder.0)).unwrap();
+    write_all(&mut opened.connection, changes_to_rounds(&rounds)).unwrap();
+    drop(opened);
+    let read = |folder: &Folder| {
+        let mut read = open(Some(&folder.0)).unwrap().saved.rounds;
+        read.news.sort_by(|a, b| a.key.cmp(&b.key));
+        read
+    };
+    rounds.rounds[0].signed_up.sort_by(|a, b| a.key.cmp(&b.key)); // all have signed up at the same time
+    assert_eq!(read(&folder), rounds);
+    let mut opened = open(Some(&folder.0)).unwrap();
+    let (round, key) = (rounds.rounds[0].id.clone(), who("Ben").key);
+    let moved = Round { starts: NOW + 1, weekly_at: None, signed_up: Vec::new(), ..rounds.rounds[0].clone() };
+    let changes = [
+        RoundChange::Round(Box::new(moved)),
+        RoundChange::Withdrawn { round: round.clone(), key: key.clone() },
+        RoundChange::Gone { id: rounds.rounds[1].id.clone() },
+        RoundChange::NewsGone { key, round: "gone".into() },
+    ];
+    write_all(&mut opened.connection, changes.map(Change::Round).to_vec()).unwrap();
+    drop(opened);
+    let left = read(&folder);
+    assert_eq!((left.rounds.len(), left.rounds[0].starts, left.news.len()), (1, NOW + 1, 2));
+    assert_eq!(left.rounds[0].signed_up.len(), 1, "only Ada's");
+    let mut opened = open(Some(&folder.0)).unwrap();
+    write_all(&mut opened.connection, vec![Change::Round(RoundChange::Cleared { round })]).unwrap();
+    drop(opened);
+    assert_eq!(read(&folder).rounds[0].signed_up, []);
+}
+
+#[test]
+fn a_seat_of_which_nobody_knows_yet_is_read_back_as_such() {
+    let folder = Folder::new("unannounced");
+    let mut table = traces_of(&who("Ada")).tables.remove(0);
+    table.kind = Kind::Round;
+    table.taken[1].last_reminder = LastReminder::Unannounced;
+    let mut opened = open(Some(&folder.0)).unwrap();
+    write_all(&mut opened.connection, vec![Change::Table(Box::new(table.clone()))]).unwrap();
+    drop(opened);
+    assert_eq!(open(Some(&folder.0)).unwrap().saved.tables, [table]);
 }
 
 fn column_names(connection: &Connection) -> Vec<(String, String)> {

@@ -1,5 +1,7 @@
 //! Writes changes of the board to the file.
 
+mod rounds;
+
 use rooms::board::{
     Cancelled, Change, Feed, Kind, LastReminder, OrderChange, SavedAct, SavedAvatar, SavedReport, Table,
 };
@@ -58,6 +60,8 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
             run(to, "DELETE FROM sitters WHERE key = ?1", params![key])?;
             run(to, "DELETE FROM blocks WHERE key = ?1 OR other = ?1", params![key])?;
             run(to, "DELETE FROM suspensions WHERE key = ?1", params![key])?;
+            run(to, "DELETE FROM sign_ups WHERE key = ?1", params![key])?;
+            run(to, "DELETE FROM round_news WHERE key = ?1", params![key])?;
         }
         Change::Prune { met_before, invites_before } => {
             run(to, "DELETE FROM met WHERE at < ?1", params![time(*met_before)])?;
@@ -86,6 +90,7 @@ fn one(to: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
         )?,
         Change::Avatar { key, avatar: None } => run(to, "DELETE FROM avatars WHERE key = ?1", params![key])?,
         Change::Order(change) => order(to, change)?,
+        Change::Round(change) => rounds::one(to, change)?,
         Change::Cancelled { key, table, lunch: Some(lunch) } => write_cancelled(to, key, table, lunch)?,
         Change::Cancelled { key, table, lunch: None } => {
             run(to, "DELETE FROM cancelled WHERE key = ?1 AND table_id = ?2", params![key, table])?;
@@ -167,6 +172,7 @@ fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
     let (kind, weekly_at) = match &table.kind {
         Kind::Now => ("now", None),
         Kind::EatNow => ("eat_now", None),
+        Kind::Round => ("round", None),
         Kind::Slot => ("slot", None),
         Kind::Weekly { at } => ("weekly", Some(at.to_string())),
     };
@@ -202,6 +208,7 @@ fn write_table(to: &Transaction<'_>, table: &Table) -> rusqlite::Result<()> {
         LastReminder::Nothing => 0,
         LastReminder::Soon => 1,
         LastReminder::Begins => 2,
+        LastReminder::Unannounced => 3,
     };
     let taken =
         table.taken.iter().map(|seat| ("taken", seat.key.as_str(), seat.name.as_str(), number(seat.last_reminder)));

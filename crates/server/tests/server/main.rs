@@ -18,6 +18,7 @@ mod program;
 mod proxies;
 mod refusals;
 mod resuming;
+mod rounds;
 mod signing_in;
 mod stopping;
 mod streams;

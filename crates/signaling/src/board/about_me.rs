@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Act, Presence, Suspension, Waiting};
+use super::{AboutRound, Act, Presence, Suspension, Waiting};
 use crate::account::AccountDevice;
 use crate::avatar::Avatar;
 
@@ -29,6 +29,10 @@ pub struct AboutMe {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<AboutTable>>", optional))]
     pub tables: Vec<AboutTable>,
+    /// Rounds with this key, by beginning. The latest are left out first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "typescript", ts(as = "Option<Vec<AboutRound>>", optional))]
+    pub rounds: Vec<AboutRound>,
     /// The wait to eat now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
@@ -73,7 +77,7 @@ pub struct AboutMe {
     pub suspension: Option<Suspension>,
     /// Days for which the server remembers who met whom.
     pub met_days: u32,
-    /// Number of tables, invites, meetings, reports and acts that are missing above.
+    /// Number of tables, rounds, invites, meetings, reports and acts that are missing above.
     #[serde(default)]
     pub left_out: u32,
 }

@@ -1,13 +1,14 @@
 //! Limits of the board's messages.
 
-use super::{check_id, check_text, order, require};
+use super::{check_id, check_text, order, require, rounds};
 use crate::avatar::{AVATAR_COLORS, MAX_PHOTO_BYTES, clean_glyph, is_photo_id};
 use crate::board::{
     AboutMe, BoardNews, BoardRequest, CalendarToken, Draft, PersonInfo, RoomNews, RoomRequest, TableInfo, Waiting,
 };
 use crate::limits::{
     INVITE_HOURS, INVITE_USES, MAX_EAT_WITH, MAX_INVITE_CHARS, MAX_LOBBY, MAX_PLACE_CHARS, MAX_ROOM_CHARS,
-    MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_calendar_token, is_invite, is_room_name,
+    MAX_SIGN_UPS, MAX_TOPIC_CHARS, MAX_ZONE_BYTES, TABLE_MINUTES, TABLE_SEATS, is_calendar_token, is_invite,
+    is_room_name,
 };
 use crate::message::{ErrorCode, ParticipantId};
 use crate::text::{NameError, clean_label, shown_label, shown_name};
@@ -29,6 +30,10 @@ pub(super) fn check_request(request: &mut BoardRequest) -> Result<(), ErrorCode>
         BoardRequest::Move { table, starts_ms: _, minutes } => {
             require(TABLE_MINUTES.contains(minutes), ErrorCode::Malformed)?;
             check_text(table)
+        }
+        BoardRequest::LayRound(draft) => rounds::check_draft(draft),
+        BoardRequest::CancelRound { round } | BoardRequest::SignUp { round } | BoardRequest::Withdraw { round } => {
+            check_text(round)
         }
         BoardRequest::EatNow { with } => {
             require(with.len() <= MAX_EAT_WITH, ErrorCode::TooLarge)?;
@@ -97,20 +102,24 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
         BoardNews::Snapshot(snapshot) => {
             require(snapshot.zone.len() <= MAX_ZONE_BYTES, ErrorCode::TooLarge)?;
             snapshot.tables.iter_mut().try_for_each(check_table)?;
+            snapshot.rounds.iter_mut().try_for_each(rounds::check)?;
             snapshot.people.iter_mut().try_for_each(check_person)
         }
         BoardNews::Patch(patch) => {
             patch.tables.iter_mut().try_for_each(check_table)?;
+            patch.rounds.iter_mut().try_for_each(rounds::check)?;
             patch.people.iter_mut().try_for_each(check_person)?;
-            patch.gone.iter().chain(&patch.left).try_for_each(|id| check_text(id))
+            patch.gone.iter().chain(&patch.rounds_gone).chain(&patch.left).try_for_each(|id| check_text(id))
         }
-        BoardNews::You { waiting: Some(Waiting { since_ms: _, with }) } => {
-            with.truncate(MAX_EAT_WITH);
-            with.iter().try_for_each(|id| check_text(id))
+        BoardNews::You { waiting, rounds } => {
+            rounds.truncate(MAX_SIGN_UPS);
+            rounds.iter().try_for_each(|id| check_text(id))?;
+            waiting.as_mut().map_or(Ok(()), check_waiting)
         }
         BoardNews::Notice(notice) => {
             check_text(&notice.table)?;
-            require(is_room_name(&notice.room), ErrorCode::BadRoom)?;
+            let is_round = notice.kind.is_about_round() && notice.room.is_empty();
+            require(is_round || is_room_name(&notice.room), ErrorCode::BadRoom)?;
             notice.topic = shown_label(&notice.topic, MAX_TOPIC_CHARS);
             Ok(())
         }
@@ -123,8 +132,13 @@ pub(super) fn check_news(news: &mut BoardNews) -> Result<(), ErrorCode> {
         BoardNews::Calendar { token } => check_token(token),
         BoardNews::Order(news) => order::check_order(news),
         BoardNews::OrderBook(book) => order::check_book(book),
-        BoardNews::You { waiting: None } | BoardNews::Done { .. } => Ok(()),
+        BoardNews::Done { .. } => Ok(()),
     }
+}
+
+fn check_waiting(Waiting { since_ms: _, with }: &mut Waiting) -> Result<(), ErrorCode> {
+    with.truncate(MAX_EAT_WITH);
+    with.iter().try_for_each(|id| check_text(id))
 }
 
 fn check_about(about: &mut AboutMe) -> Result<(), ErrorCode> {
@@ -132,10 +146,10 @@ fn check_about(about: &mut AboutMe) -> Result<(), ErrorCode> {
     check_text(&about.key)?;
     about.avatar.clean();
     about.names.iter_mut().for_each(|name| *name = shown_name(name));
-    if let Some(Waiting { since_ms: _, with }) = &mut about.waiting {
-        with.truncate(MAX_EAT_WITH);
-        with.iter().try_for_each(|id| check_text(id))?;
+    if let Some(waiting) = &mut about.waiting {
+        check_waiting(waiting)?;
     }
+    rounds::check_about(&mut about.rounds);
     if let Some(account) = &mut about.account {
         super::account::check_about(account)?;
     }

@@ -73,6 +73,12 @@ pub(super) fn is_final(code: ErrorCode) -> bool {
         | ErrorCode::NoSuchPerson
         | ErrorCode::TooManyReports
         | ErrorCode::TooManyBlocked
+        | ErrorCode::NoSuchRound
+        | ErrorCode::TooManyRounds
+        | ErrorCode::SignUpClosed
+        | ErrorCode::RoundFull
+        | ErrorCode::AlreadySignedUp
+        | ErrorCode::TooManySignUps
         | ErrorCode::Muted
         | ErrorCode::Unknown => false,
     }

@@ -1,10 +1,10 @@
 //! A stored board with traces of one person, and the columns that hold them.
 
 use rooms::board::{
-    Cancelled, Change, Feed, Hungry, Kind, LastReminder, OrderChange, Saved, SavedAct, SavedAvatar, SavedOrder,
-    SavedReport, SavedSuspension, Seat, Table, Who,
+    Calendar, Cancelled, Change, Feed, Hungry, Kind, LastReminder, OrderChange, Outcome, Round, RoundChange, RoundNews,
+    Saved, SavedAct, SavedAvatar, SavedOrder, SavedReport, SavedRounds, SavedSuspension, Seat, SignUp, Table, Who,
 };
-use signaling::board::{ActKind, Door, Sitter};
+use signaling::board::{ActKind, Door, RoundSize, Sitter};
 
 use super::{NOW, who};
 use crate::accounts::{self, Account, Device};
@@ -52,6 +52,12 @@ pub(super) const PERSONAL: &[(&str, &str)] = &[
     ("acts", "reason"),
     ("acts", "steward"),
     ("acts", "steward_name"),
+    ("rounds", "title"),
+    ("rounds", "host"),
+    ("sign_ups", "key"),
+    ("sign_ups", "name"),
+    ("round_news", "key"),
+    ("round_news", "title"),
 ];
 /// All other columns: secrets of the server, random ids, times, numbers and fixed words.
 pub(super) const IMPERSONAL: &[(&str, &str)] = &[
@@ -99,6 +105,16 @@ pub(super) const IMPERSONAL: &[(&str, &str)] = &[
     ("acts", "seen"),
     ("devices", "added"),
     ("devices", "used"),
+    ("rounds", "id"),
+    ("rounds", "starts"),
+    ("rounds", "minutes"),
+    ("rounds", "weekly_at"),
+    ("rounds", "size"),
+    ("sign_ups", "round_id"),
+    ("sign_ups", "at"),
+    ("round_news", "round_id"),
+    ("round_news", "starts"),
+    ("round_news", "outcome"),
 ];
 /// The lists in `sitters.list`.
 pub(super) const LISTS: &[&str] = &["taken", "waiting", "inside", "removed"];
@@ -160,6 +176,37 @@ pub(super) fn traces_of(ada: &Who) -> Saved {
             },
         )],
         order: order_of(ada),
+        rounds: rounds_of(ada),
+    }
+}
+
+/// A round that they created, one for which they have signed up, and news for them and others.
+pub(super) fn rounds_of(ada: &Who) -> SavedRounds {
+    let sign_up = |who: &Who| SignUp { key: who.key.clone(), name: who.name.clone(), at: NOW };
+    let round = |id: &str, host: &Who, signed_up| Round {
+        id: id.into(),
+        title: format!("{}'s round", host.name),
+        host: host.key.clone(),
+        starts: NOW + 7_200_000,
+        minutes: 45,
+        weekly_at: Calendar::new("Asia/Seoul").and_then(|calendar| calendar.civil(NOW + 7_200_000)),
+        size: RoundSize::Fours,
+        signed_up,
+    };
+    let news = |who: &Who, outcome| RoundNews {
+        key: who.key.clone(),
+        round: "gone".into(),
+        title: format!("with {}", ada.name),
+        starts: NOW,
+        outcome,
+    };
+    let ben = who("Ben");
+    SavedRounds {
+        rounds: vec![
+            round("by ada", ada, vec![sign_up(ada), sign_up(&ben)]),
+            round("by ben", &ben, vec![sign_up(ada)]),
+        ],
+        news: vec![news(ada, Outcome::Missed), news(&ben, Outcome::Unmatched), news(&who("Cem"), Outcome::Cancelled)],
     }
 }
 
@@ -237,7 +284,20 @@ pub(super) fn changes_to(saved: &Saved) -> Vec<Change> {
         saved.cancelled.iter().cloned().map(|(key, table, lunch)| Change::Cancelled { key, table, lunch: Some(lunch) });
     let avatars = saved.avatars.iter().cloned().map(|(key, avatar)| Change::Avatar { key, avatar: Some(avatar) });
     let order = changes_to_order(&saved.order);
-    tables.chain(met).chain(invites).chain(hungry).chain(feeds).chain(cancelled).chain(avatars).chain(order).collect()
+    let rounds = changes_to_rounds(&saved.rounds);
+    let people = met.chain(invites).chain(hungry).chain(feeds).chain(cancelled).chain(avatars);
+    tables.chain(people).chain(order).chain(rounds).collect()
+}
+
+pub(super) fn changes_to_rounds(rounds: &SavedRounds) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for round in &rounds.rounds {
+        changes.push(RoundChange::Round(Box::new(round.clone())));
+        let sign_up = |one: &SignUp| RoundChange::SignUp { round: round.id.clone(), sign_up: one.clone() };
+        changes.extend(round.signed_up.iter().map(sign_up));
+    }
+    changes.extend(rounds.news.iter().cloned().map(|news| RoundChange::News(Box::new(news))));
+    changes.into_iter().map(Change::Round).collect()
 }
 
 pub(super) fn changes_to_order(order: &SavedOrder) -> Vec<Change> {
