@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod files;
 pub(crate) mod order;
+pub(crate) mod rounds;
 pub(crate) mod share;
 pub(crate) mod tables;
 pub(crate) mod web;

@@ -76,6 +76,10 @@ export class DoorBackend extends GuestBackend {
       case 'delete_table': return this.#ask('delete', { table: args.table });
       case 'cancel_date': return this.#ask('cancel_date', { table: args.table });
       case 'move_table': return this.#ask('move', { table: args.table, starts_ms: args.starts_ms, minutes: args.minutes });
+      case 'lay_round': return this.#ask('lay_round', args.draft);
+      case 'cancel_round': return this.#ask('cancel_round', { round: args.round });
+      case 'sign_up': return this.#ask('sign_up', { round: args.round });
+      case 'withdraw': return this.#ask('withdraw', { round: args.round });
       case 'eat_now': return this.#ask('eat_now', { with: args.with });
       case 'stop_waiting': return this.#ask('stop_waiting');
       case 'set_presence': return this.#ask('presence', { presence: args.presence });

@@ -31,7 +31,7 @@ export class Notifier {
 /** @param {Reminder} reminder */
 function notify({ kind, topic, table }) {
   try {
-    const shown = new Notification(topic || t.table, { body: t.reminders[kind](topic || t.yourTable), tag: `lunchroom-${table}`, lang: language });
+    const shown = new Notification(topic || t.table, { body: t.reminders[kind](topic || t.yourTable), tag: `lunchroom-${table || kind}`, lang: language });
     shown.onclick = () => {
       window.focus();
       shown.close();

@@ -38,6 +38,9 @@ export class DoorServer {
   people = [person('p1', '이서준'), person('p2', 'Anna Schmidt'), person('p3', '최도윤', 'at_table'), person('p4', '윤서연', 'away')];
   tables = [table('a', '김치찌개 먹을 사람', NOON - 12 * MINUTE, [{ id: 'p1', name: '이서준' }, { id: 'p3', name: '최도윤' }], { place: '을지로 3가', in_call: 2 }),
     table('b', 'Book club', NOON + 48 * MINUTE, [{ id: 'p2', name: 'Anna Schmidt' }], { weekly: true, door: 'knock' })];
+  rounds = [];
+  /** Ids of the rounds for which the person has signed up. */
+  joined = [];
   waiting = null;
   /** What the server knows of the person. */
   about = null;
@@ -157,14 +160,23 @@ export class DoorServer {
     socket.send(JSON.stringify({ type: 'welcome', session: `s${this.hellos.length}`, resume_ms: 30_000, ice_servers: [], member, sign_in: this.account !== null, account: own, limits: { max_message_bytes: 65_536, max_participants: 12, max_chat_chars: 4000 } }));
   }
 
+  #sendOwn() {
+    this.send({ type: 'board', news: 'you', waiting: this.waiting, rounds: this.joined });
+  }
+
+  #round(round) {
+    this.rounds = [...this.rounds.filter(one => one.id !== round.id), round];
+    this.patch({ rounds: [round] });
+  }
+
   #board(message) {
     const about = message.seq, code = this.refuses[message.do] ?? (this.isMember ? null : 'not_member');
     if (code) return this.send({ type: 'error', code, message: '', about });
     const you = this.#you, found = this.tables.find(one => one.id === message.table);
     switch (message.do) {
       case 'subscribe':
-        this.send({ type: 'board', news: 'snapshot', first: true, last: true, now_ms: NOON, zone: ZONE, member: true, tables: this.tables.map(one => ({ ...one, taken_count: one.taken.length })), people: [...this.people, { id: you.id, name: you.name, presence: 'free' }], free_count: 3, hungry_count: 0 });
-        this.send({ type: 'board', news: 'you', waiting: this.waiting });
+        this.send({ type: 'board', news: 'snapshot', first: true, last: true, now_ms: NOON, zone: ZONE, member: true, tables: this.tables.map(one => ({ ...one, taken_count: one.taken.length })), rounds: this.rounds, people: [...this.people, { id: you.id, name: you.name, presence: 'free' }], free_count: 3, hungry_count: 0 });
+        this.#sendOwn();
         break;
       case 'take': found.taken = [...found.taken, { id: you.id, name: you.name }]; this.patch({ tables: [found] }); break;
       case 'leave': found.taken = found.taken.filter(one => one.id !== you.id); this.patch({ tables: [found] }); break;
@@ -174,12 +186,25 @@ export class DoorServer {
         this.patch({ tables: [laid] });
         break;
       }
+      case 'lay_round': {
+        const { title, starts_ms, minutes, weekly, size } = message;
+        this.#round({ id: 'n', title, starts_ms, ends_ms: starts_ms + minutes * MINUTE, closes_ms: starts_ms - 60 * MINUTE, weekly, size, host: you.id, signed_up: 0 });
+        break;
+      }
+      case 'cancel_round': this.rounds = this.rounds.filter(one => one.id !== message.round); this.patch({ rounds_gone: [message.round] }); break;
+      case 'sign_up': case 'withdraw': {
+        const one = this.rounds.find(one => one.id === message.round), by = message.do === 'sign_up' ? 1 : -1;
+        this.joined = by > 0 ? [...this.joined, one.id] : this.joined.filter(id => id !== one.id);
+        this.#round({ ...one, signed_up: one.signed_up + by });
+        this.#sendOwn();
+        break;
+      }
       case 'delete': this.tables = this.tables.filter(one => one !== found); this.patch({ gone: [message.table] }); break;
       case 'presence': this.patch({ people: [{ ...you, presence: message.presence }] }); break;
       case 'eat_now': this.send({ type: 'board', news: 'you', waiting: { since_ms: NOON, with: message.with } }); break;
       case 'stop_waiting': this.send({ type: 'board', news: 'you', waiting: null }); break;
       case 'about_me': this.send({ type: 'board', news: 'about_me', ...this.about }); break;
-      case 'forget_me': this.about = { ...this.about, tables: [], waiting: undefined, named_by: 0, calendar: false, invites: [], met: [], blocked: 0, reports: [], acts: [], left_out: 0 }; break;
+      case 'forget_me': this.about = { ...this.about, tables: [], rounds: [], waiting: undefined, named_by: 0, calendar: false, invites: [], met: [], blocked: 0, reports: [], acts: [], left_out: 0 }; break;
       case 'invite': this.send({ type: 'board', news: 'invite', room: message.room, invite: 'T0k3n', expires_ms: NOON }); break;
       case 'calendar': this.send({ type: 'board', news: 'calendar', token: this.calendar && message.token === this.calendar ? this.calendar : (this.calendar = `T0k3n-${++this.calendars}`) }); break;
       case 'revoke_calendar': this.calendar = null; break;

@@ -52,7 +52,7 @@
     check_connection: ({ language }) => window.report?.[language] ?? new Promise(() => {}),
     order_book: () => window.book, close_report({ report }) { window.book.reports = window.book.reports.filter(one => one.id !== report); }, lift({ person }) { window.book.suspended = window.book.suspended.filter(one => one.id !== person); },
     about_me: () => window.about, save_about_me: () => 'Downloads/lunchroom-about-me.json',
-    forget_me() { window.about = { ...window.about, tables: [], waiting: null, named_by: 0, calendar: false, invites: [], met: [], blocked: 0, reports: [], acts: [], left_out: 0 }; },
+    forget_me() { window.about = { ...window.about, tables: [], rounds: [], waiting: null, named_by: 0, calendar: false, invites: [], met: [], blocked: 0, reports: [], acts: [], left_out: 0 }; },
     mark_compared({ id }) { const { settings, session, call } = mock.state, { key, name } = call.participants.find(one => one.id === id); mock.push({ ...mock.state, settings: { ...settings, known: [...settings.known, { server: session.server, key, name }] } }); },
     send_chat({ text }) { const { call, chat } = mock.state; mock.push({ ...mock.state, chat: [...chat, { from: call.you, name: mock.state.settings.name, text, at: Date.now() }] }); },
     dismiss_notice() { mock.push({ ...mock.state, notice: null }); },

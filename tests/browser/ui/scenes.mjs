@@ -26,8 +26,19 @@ const table = (topic, starts, taken, more = {}) => ({
   taken, taken_count: taken.length, waiting_count: 0, mine: 'none', my_place: 0, in_call: 0, ...more });
 
 export function board(tables, people, more = {}) {
-  return { now_ms: NOON, skew_ms: NOON - Date.now(), zone: 'Asia/Seoul', member: true, tables, people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, hungry_count: 0, waiting: null, seated: null, order: order(), ...more };
+  return { now_ms: NOON, skew_ms: NOON - Date.now(), zone: 'Asia/Seoul', member: true, tables, rounds: [], people: [{ id: 'me', name: '김민지', presence: 'free' }, ...people], free_count: people.filter(p => p.presence === 'free').length, hungry_count: 0, waiting: null, seated: null, order: order(), ...more };
 }
+
+/** A round of the board. */
+let rounds = 0;
+const round = (title, starts, more = {}) => ({ id: `r${rounds++}`, title, starts_ms: starts, ends_ms: starts + 60 * MINUTE, closes_ms: starts - 60 * MINUTE, weekly: true, size: 'threes', host: 'p0', signed_up: 7, own: false, joined: false, ...more });
+const usualRounds = () => [
+  round('화요일 랜덤 점심', slot(12 * 60, 1), { joined: true, signed_up: 13 }),
+  round('Newcomers meet old hands over dumplings, noodles and a very long title', slot(12 * 60 + 30, 2), { weekly: false, size: 'fours', signed_up: 0, own: true, host: 'me' }),
+  round('Closed', slot(12 * 60 + 50), { signed_up: 4 }),
+  round('', slot(12 * 60, 4), { signed_up: 1 }),
+  round('Friday four', slot(12 * 60, 5), { size: 'fours', signed_up: 22 }),
+].sort((a, b) => a.starts_ms - b.starts_ms);
 
 /** What of the community's order concerns the person. */
 export const order = (more = {}) => ({ steward: false, reports: 0, blocked: [], acts: [], ...more });
@@ -115,6 +126,7 @@ export const aboutMe = () => ({
     ['Tomorrow soup', 24 * 60, { weekly: true, host: true, seat: true }]].map(([topic, minutes, more], n) => (
     { id: `t${n}`, topic, place: '', starts_ms: slot(12 * 60 + minutes), ends_ms: slot(13 * 60 + minutes), weekly: false, host: false, seat: false, place_in_line: 0, entered: false, removed: false, ...more })),
   blocked: 1, reports: [{ at_ms: NOON - 20 * MINUTE, text: '통화 중에 계속 광고를 했어요' }], acts: [{ at_ms: slot(700, -3), kind: 'closed', topic: '투자 설명회', reason: '광고 테이블은 만들 수 없어요' }],
+  rounds: [{ title: '화요일 랜덤 점심', starts_ms: slot(12 * 60, 1), weekly: true, host: true, signed_up: true, pending: false }, { title: '', starts_ms: slot(12 * 60, -1), weekly: false, host: false, signed_up: false, pending: true }],
   waiting: { since_ms: NOON - 2 * MINUTE, with: ['p3', 'p5'] }, named_by: 1, calendar: true, invites: [{ expires_ms: slot(18 * 60, 3) }],
   met: [[3, 3], [6, 1], [10, 2]].map(([days, people]) => ({ at_ms: slot(12 * 60 + 7, -days), people })), met_days: 30, left_out: 2,
 });
@@ -124,6 +136,11 @@ export const scenes = {
   'first-run': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null } } },
   'first-run-by-link': { state: { ...base(), session: { kind: 'closed', problem: null }, settings: { ...base().settings, name: '', servers: [], server: null }, link: { room: 'friday-soup', server: 'wss://other.example', known: false, fingerprint: null, invite: null } } },
   board: { state: { ...base(), board: board(usualTables(), usualPeople()) } },
+  'board-rounds': { state: { ...base(), board: board(usualTables(), usualPeople(), { rounds: usualRounds() }) } },
+  'all-rounds': { state: { ...base(), board: board(usualTables(), usualPeople(), { rounds: usualRounds() }) }, press: ['#all-rounds'] },
+  'rounds-alone': { state: { ...base(), board: board([], usualPeople().slice(0, 3), { rounds: usualRounds().slice(0, 2) }) } },
+  'lay-round': { state: { ...base(), board: board(usualTables(), usualPeople(), { rounds: usualRounds() }) }, press: ['#lay-round'] },
+  'cancel-round': { state: { ...base(), board: board(usualTables(), usualPeople(), { rounds: usualRounds() }) }, press: ['lr-round .more:not([hidden])', '.menu:popover-open button'] },
   'board-reminded': { state: withReminder() },
   'board-empty': { state: { ...base(), board: board([], usualPeople().slice(0, 3)) } },
   'board-empty-alone': { state: { ...base(), board: board([], []) } },

@@ -61,19 +61,20 @@ function wordsOf(error) {
 }
 
 /** Whether the server has stored nothing: it knows the key and the name while the person is connected. @param {AboutMe} about */
-const isEmpty = ({ tables = [], invites = [], met = [], reports = [], acts = [], blocked, suspension, waiting, named_by, calendar, account, avatar }) =>
-  !tables.length && !invites.length && !met.length && !reports.length && !acts.length && !blocked && !suspension && !waiting && !named_by && !calendar && !account && !hasAvatar(avatar);
+const isEmpty = ({ tables = [], rounds = [], invites = [], met = [], reports = [], acts = [], blocked, suspension, waiting, named_by, calendar, account, avatar }) =>
+  !tables.length && !rounds.length && !invites.length && !met.length && !reports.length && !acts.length && !blocked && !suspension && !waiting && !named_by && !calendar && !account && !hasAvatar(avatar);
 
 /** @param {import('../avatar.js').Look} [look] */
 const hasAvatar = look => Boolean(look && (look.photo || look.glyph || (look.color ?? null) !== null));
 
 /** @param {AboutMe} about @returns {Node[]} */
 function sections(about) {
-  const zone = zoneOr(about.zone), { tables = [], invites = [], met = [], left_out: leftOut } = about;
+  const zone = zoneOr(about.zone), { tables = [], rounds = [], invites = [], met = [], left_out: leftOut } = about;
   return [
     h('section', {}, h('h3', { text: t.about.you }), person(about)),
     about.account ? h('section', {}, h('h3', { text: t.about.account }), account(about.account)) : null,
     listed(t.about.tables, tables.map(one => table(one, zone))),
+    listed(t.rounds.about, rounds.map(one => round(one, zone))),
     listed(t.about.eatNow, eatNow(about, zone)),
     listed(t.about.invites, invites.map(one => line(t.about.expires(moment(one.expires_ms, zone))))),
     listed(t.about.met, met.map(one => line(moment(one.at_ms, zone), t.about.people(one.people))), t.about.metKept(about.met_days)),
@@ -111,6 +112,12 @@ function table(one, zone) {
   const when = `${moment(one.starts_ms, zone)}–${clock(one.ends_ms, zone)}`;
   return h('li', {}, h('strong', { dir: 'auto', text: [one.topic || t.usualTopic, one.place].filter(Boolean).join(', ') }),
     h('span', { text: one.weekly ? `${when}, ${t.weekly}` : when }), h('span', { class: 'quiet', text: roles(one).join(', ') }));
+}
+
+/** @param {import('../model.d.ts').AboutRound} one @param {string} zone */
+function round(one, zone) {
+  const when = moment(one.starts_ms, zone), roles = [one.host && t.rounds.yours, one.signed_up && t.rounds.joined, one.pending && t.rounds.pending].filter(Boolean);
+  return h('li', {}, h('strong', { dir: 'auto', text: one.title || t.rounds.one }), h('span', { text: one.weekly ? `${when}, ${t.weekly}` : when }), h('span', { class: 'quiet', text: roles.join(', ') }));
 }
 
 /** What the person has to do with a table. @param {AboutTable} one */

@@ -10,6 +10,7 @@ import { View } from '../view.js';
 import { Card } from './card.js';
 import { layTable } from './lay-table.js';
 import { roundTable } from './round-table.js';
+import { Rounds } from './rounds.js';
 
 /** @typedef {import('../model.d.ts').AppState} AppState */
 /** @typedef {import('../model.d.ts').BoardState} BoardState */
@@ -33,8 +34,9 @@ export class Day extends View {
     this.heading = h('h2', {});
     this.zone = h('p', { class: 'quiet zone', hidden: true });
     this.slots = h('div', { class: 'shelves' });
+    this.rounds = new Rounds();
     this.empty = h('div', { class: 'empty', hidden: true });
-    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.heading, this.zone, this.empty, this.slots);
+    this.panel = h('section', { class: 'day', id: 'day-panel', role: 'tabpanel', tabindex: -1 }, this.rounds, this.heading, this.zone, this.empty, this.slots);
     this.append(this.strip, this.panel);
   }
 

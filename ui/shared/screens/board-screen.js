@@ -7,6 +7,7 @@ import { checkConnection } from '../parts/connection-check.js';
 import { Day } from '../parts/day.js';
 import { FreePeople } from '../parts/free-people.js';
 import { openHosting } from '../parts/hosting.js';
+import { layRound } from '../parts/lay-round.js';
 import { layTable } from '../parts/lay-table.js';
 import { announce, attempt } from '../parts/notices.js';
 import { menu } from '../parts/menu.js';
@@ -61,6 +62,7 @@ export class BoardScreen extends View {
       h('main', { class: 'lunch' }, this.day, this.free, this.rooms, this.offline, this.suspended));
     menu(more, () => [
       ...(backend.shell === 'app' ? [{ words: t.openLink, icon: /** @type {const} */ ('link'), run: pasteLink }, { words: state().hosting ? t.hostingNow : t.hostHere, icon: /** @type {const} */ ('home'), run: openHosting }] : []),
+      ...(state().board?.member ? [{ words: t.rounds.lay, icon: /** @type {const} */ ('plus'), run: layRound }] : []),
       ...(state().board?.member ? [{ words: t.myCalendar, icon: /** @type {const} */ ('calendar'), run: openMyCalendar }] : []),
       ...(state().board?.order.blocked.length ? [{ words: t.order.blockedPeople, icon: /** @type {const} */ ('people'), run: openBlocked }] : []),
       ...(state().board?.order.steward ? [{ words: t.order.page, icon: /** @type {const} */ ('warning'), run: openOrderBook }] : []),
