@@ -11,8 +11,11 @@ use self::search::Search;
 
 /// Days after which two people may meet again like strangers.
 pub const APART_DAYS: u32 = 30;
-/// People who are seated at once. More are split at random into parts of at most as many.
-pub const MAX_TOGETHER: usize = 600;
+/// People who are seated at once. More are split at random into parts of at most as many: the time grows with the square of
+/// it, and meanwhile the server does nothing else. A month of rounds finds enough others among so many.
+pub const MAX_TOGETHER: usize = 96;
+/// Part sizes are multiples of this, so that they divide into threes and into fours.
+const WHOLE_GROUPS: usize = 12;
 /// Most people in a group.
 pub const MOST: usize = 4;
 
@@ -70,7 +73,8 @@ pub fn seat(diners: &[Diner], teams: Teams, size: Size, pairs: &Pairs<'_>, seed:
     random.shuffle(&mut order);
     let parts = order.len().div_ceil(MAX_TOGETHER).max(1);
     let mut seating = Seating::default();
-    for part in order.chunks(order.len().div_ceil(parts).max(1)) {
+    // Only the last part may need groups of another size than the usual one.
+    for part in order.chunks(order.len().div_ceil(parts).next_multiple_of(WHOLE_GROUPS).max(1)) {
         let cost = |a: usize, b: usize| cost(diners, teams, pairs, part[a], part[b]);
         let mut search = Search::new(part.len(), &sizes(part.len(), size), cost);
         search.improve(&mut random);

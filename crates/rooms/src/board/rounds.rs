@@ -10,7 +10,7 @@ use super::forget::clear_if_named;
 use super::key::Key;
 use super::round::{Outcome, Round, RoundChange, RoundNews, SIGN_UP_CLOSES_MS, SavedRounds, SignUp};
 use super::{Board, Change, HORIZON_MS, Kind, LastReminder, MAX_TABLES, MINUTE_MS, Table, Who, require};
-use crate::rounds::{Diner, MAX_TOGETHER, Pairs, Seating, Size, Teams, seat};
+use crate::rounds::{Diner, Pairs, Seating, Size, Teams, seat};
 
 /// Rounds at the same time. When full, another is refused with `too_many_rounds`.
 pub const MAX_ROUNDS: usize = 64;
@@ -18,7 +18,7 @@ pub const MAX_ROUNDS: usize = 64;
 pub const MAX_ROUNDS_EACH: usize = 5;
 /// People who sign up for one round. Another is refused with `round_full`. All sign-ups together are at most twice
 /// [`MAX_TABLES`], because each two keep the place of a table.
-pub const MAX_SIGNED_UP: usize = MAX_TOGETHER;
+pub const MAX_SIGNED_UP: usize = 600;
 /// Outcomes for people who are not here. When full, the oldest is dropped.
 pub const MAX_ROUND_NEWS: usize = 1_024;
 /// How long after the beginning of the meal somebody who comes receives an outcome.
