@@ -473,11 +473,13 @@ impl Call {
             ServerMessage::Bye { code, retry_after_ms: None } if self.is_active() => self.end(Ended::Refused(code)),
             ServerMessage::Bye { .. } => {}
             ServerMessage::Room(news) => self.room_news(news),
-            // The session handles these itself, and the board is not part of the call. A client that does not announce
-            // forwarding is never in a forwarded room.
+            // The session, the board, and forwarded rooms, in which only clients are that have announced it.
             ServerMessage::Challenge { .. }
             | ServerMessage::Forwarded { .. }
             | ServerMessage::Slots { .. }
+            | ServerMessage::FrameKey { .. }
+            | ServerMessage::SenderKey { .. }
+            | ServerMessage::SenderKeysUndelivered { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
             | ServerMessage::Board(_)

@@ -95,6 +95,10 @@ pub struct Rates {
     pub forward_offers: Rate,
     /// Changes of what is displayed in a forwarded room.
     pub views: Rate,
+    /// Announcements of frame keys, each of which all others receive.
+    pub frame_keys: Rate,
+    /// Messages with sender keys, each of which all others receive a part of.
+    pub sender_keys: Rate,
 }
 
 impl Default for Rates {
@@ -112,6 +116,8 @@ impl Default for Rates {
             photos: Rate::new(limits::PHOTO_RATE, limits::PHOTO_BURST),
             forward_offers: Rate::new(limits::FORWARD_OFFER_RATE, limits::FORWARD_OFFER_BURST),
             views: Rate::new(limits::VIEW_RATE, limits::VIEW_BURST),
+            frame_keys: Rate::new(limits::FRAME_KEY_RATE, limits::FRAME_KEY_BURST),
+            sender_keys: Rate::new(limits::SENDER_KEYS_RATE, limits::SENDER_KEYS_BURST),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One room: its seats, its lobby, and the messages to everybody in it.
 
 mod forwarding;
+mod keys;
 mod seat;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -486,7 +487,9 @@ impl Room {
         let view = RoomView::new(self.participants());
         let (session, person) = (session.clone(), person.clone());
         let slots = Vec::new();
-        let seat = Seat { id, session, person, arrival, connected: true, hand: None, is_forwarded: false, slots, view };
+        let (hand, frame_key) = (None, None);
+        let seat =
+            Seat { id, session, person, arrival, connected: true, hand, is_forwarded: false, slots, frame_key, view };
         let is_forwarded = self.path.is_forwarded();
         if is_forwarded {
             self.outputs.push_back((seat.session.clone(), ServerMessage::Forwarded { on: true }));
@@ -528,6 +531,7 @@ impl Room {
         self.outputs.extend(news.into_iter().map(|message| (session.clone(), message)));
         let RoomView { path_is_news, slots_are_news, door_is_news, lobby_is_news, hand_is_news, .. } =
             self.seats[index].view;
+        self.tell_frame_keys(index);
         if path_is_news {
             self.tell_path(index);
         }

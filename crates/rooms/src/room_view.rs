@@ -10,6 +10,7 @@
 //! ```
 
 use signaling::avatar::Avatar;
+use signaling::forwarding::FrameKey;
 use signaling::message::{Hand, LeaveReason, MediaState, Participant, ParticipantId, ServerMessage};
 
 /// One client's knowledge of the others.
@@ -39,6 +40,8 @@ struct Known {
     hand: Option<Hand>,
     avatar: Avatar,
     connected: bool,
+    /// Whether the client knows their frame key.
+    announced: bool,
     /// The reason if they have left and the client does not know it yet.
     left: Option<LeaveReason>,
 }
@@ -110,11 +113,27 @@ impl RoomView {
         }
         news
     }
+
+    /// Returns the frame keys of others that the client knows without their key. A stay has one key at most.
+    pub(crate) fn announce<'a>(
+        &mut self,
+        others: impl Iterator<Item = (&'a ParticipantId, &'a FrameKey)>,
+    ) -> Vec<ServerMessage> {
+        let mut news = Vec::new();
+        for (id, key) in others {
+            let found = self.known.iter_mut().find(|known| known.id == *id && !known.announced);
+            if let Some(known) = found {
+                known.announced = true;
+                news.push(ServerMessage::FrameKey { from: id.clone(), key: key.clone() });
+            }
+        }
+        news
+    }
 }
 
 impl Known {
     fn new(Participant { id, media, hand, avatar, .. }: Participant) -> Known {
-        Known { id, media, hand, avatar, connected: true, left: None }
+        Known { id, media, hand, avatar, connected: true, announced: false, left: None }
     }
 }
 

@@ -349,6 +349,8 @@ impl Rooms {
             // The forwarder learns the client's addresses from its checks.
             ClientMessage::Candidate { to, .. } | ClientMessage::EndOfCandidates { to } if to.0 == FORWARDER => Ok(()),
             ClientMessage::View { pictures } => Ok(self.display(session, pictures)?),
+            ClientMessage::FrameKey(key) => Ok(self.announce_key(session, key)?),
+            ClientMessage::SenderKeys { epoch, keys } => Ok(self.give_keys(session, epoch, keys)?),
             ClientMessage::Offer { to, sdp, signature } => relay(to, Directed::Offer(sdp, signature)),
             ClientMessage::Answer { to, sdp, signature } => relay(to, Directed::Answer(sdp, signature)),
             ClientMessage::Candidate { to, candidate } => relay(to, Directed::Candidate(candidate)),

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use proptest::prelude::*;
 use rooms::board::{Board, Calendar};
-use rooms::{ForwardLimits, ForwarderRequest, Limits, Output, Person, Rooms};
-use signaling::forwarding::{Displayed, FEATURE, FORWARDER, Published, SlotInfo};
+use rooms::{ForwardLimits, ForwarderRequest, Limits, Output, Person, Rate, Rates, Rooms};
+use signaling::backlog::{Backlog, Cause};
+use signaling::forwarding::{Displayed, FEATURE, FORWARDER, FrameKey, Published, SealedKey, SlotInfo};
 use signaling::message::{ClientMessage, ErrorCode, MediaState, ParticipantId, ServerMessage, SessionId};
 
 struct Server {
@@ -256,4 +258,235 @@ fn a_server_that_forwards_nothing_never_does() {
     server.rooms = Rooms::new(Limits::default(), board());
     let (_, outputs) = server.join_able("soup", 12);
     assert_eq!((paths(&outputs), requests(&outputs), requests(&server.tick(60_000))), (vec![], vec![], vec![]));
+}
+
+fn two() -> ForwardLimits {
+    ForwardLimits { from: 2, ..ForwardLimits::default() }
+}
+
+/// A frame key of somebody.
+fn frame_key(name: &str) -> FrameKey {
+    FrameKey { key: format!("key of {name}"), signature: "s".into() }
+}
+
+fn announcement(name: &str) -> ClientMessage {
+    ClientMessage::FrameKey(frame_key(name))
+}
+
+fn giving(epoch: u32, to: &[ParticipantId]) -> ClientMessage {
+    let sealed =
+        |to: &ParticipantId| SealedKey { to: to.clone(), sealed: format!("for {to:?}"), signature: "s".into() };
+    ClientMessage::SenderKeys { epoch, keys: to.iter().map(sealed).collect() }
+}
+
+/// Who has received whose frame key.
+fn announced(outputs: &[Output]) -> Vec<(SessionId, ParticipantId, FrameKey)> {
+    let key = |output: &Output| match output {
+        Output::Send { to, message: ServerMessage::FrameKey { from, key } } => {
+            Some((to.clone(), from.clone(), key.clone()))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(key).collect()
+}
+
+/// Who has received a key from whom, each with what is for them.
+fn given(outputs: &[Output]) -> Vec<(SessionId, ParticipantId, String)> {
+    let key = |output: &Output| match output {
+        Output::Send { to, message: ServerMessage::SenderKey { from, sealed, .. } } => {
+            Some((to.clone(), from.clone(), sealed.clone()))
+        }
+        _ => None,
+    };
+    outputs.iter().filter_map(key).collect()
+}
+
+#[test]
+fn everybody_learns_the_frame_keys_of_all_also_before_the_room_is_forwarded() {
+    let mut server = Server::new(ForwardLimits::default());
+    let (sessions, _) = server.join_able("soup", 2);
+    let old = server.open("old", &[]);
+    server.join(&old, "soup");
+    let (ada, ben) = (sessions[0].clone(), sessions[1].clone());
+    let ada_s = (server.id(&ada), frame_key("ada"));
+    let outputs = server.say(&ada, announcement("ada"));
+    assert_eq!(announced(&outputs), [(ben.clone(), ada_s.0.clone(), ada_s.1.clone())], "not to an old client");
+    let late = server.open("late", &[FEATURE]);
+    let outputs = server.join(&late, "soup");
+    assert_eq!(announced(&outputs), [(late.clone(), ada_s.0, ada_s.1)]);
+    let received = to(&outputs, &late);
+    let joined = received.iter().position(|message| matches!(message, ServerMessage::Joined { .. }));
+    let key = received.iter().position(|message| matches!(message, ServerMessage::FrameKey { .. }));
+    assert!(joined < key, "after the person is known");
+}
+
+#[test]
+fn a_stay_has_one_frame_key() {
+    let mut server = Server::new(ForwardLimits::default());
+    let (sessions, _) = server.join_able("soup", 2);
+    let unexpected = [ErrorCode::UnexpectedMessage];
+    assert_eq!(errors(&server.say(&sessions[0], announcement("ada"))), []);
+    assert_eq!(errors(&server.say(&sessions[0], announcement("eve"))), unexpected);
+    let (old, idle) = (server.open("old", &[]), server.open("idle", &[FEATURE]));
+    server.join(&old, "soup");
+    assert_eq!(errors(&server.say(&old, announcement("old"))), unexpected, "cannot be forwarded");
+    assert_eq!(errors(&server.say(&idle, announcement("idle"))), unexpected, "is in no room");
+    server.say(&sessions[0], ClientMessage::Leave);
+    server.join(&sessions[0], "soup");
+    assert_eq!(errors(&server.say(&sessions[0], announcement("ada again"))), [], "another stay");
+    server.rooms = Rooms::new(Limits::default(), board());
+    let (sessions, _) = server.join_able("soup", 2);
+    assert_eq!(errors(&server.say(&sessions[0], announcement("ada"))), unexpected, "nothing is forwarded");
+}
+
+#[test]
+fn each_receives_their_own_key_and_nobody_else_s() {
+    let mut server = Server::new(two());
+    let (sessions, _) = server.join_able("soup", 4);
+    let (elsewhere, _) = server.join_able("cake", 2);
+    let outside = server.open("outside", &[FEATURE]);
+    let ids: Vec<ParticipantId> = sessions.iter().map(|session| server.id(session)).collect();
+    let nobody = ParticipantId("p99".into());
+    let outputs = server.say(&sessions[0], giving(1, &[ids[2].clone(), ids[0].clone(), nobody, ids[1].clone()]));
+    let for_them = |n: usize| (sessions[n].clone(), ids[0].clone(), format!("for {:?}", ids[n]));
+    assert_eq!(given(&outputs), [for_them(2), for_them(1)]);
+    assert_eq!(outputs.len(), 2, "and nothing to the others or to themselves");
+    server.say(&sessions[1], ClientMessage::Leave);
+    assert_eq!(given(&server.say(&sessions[0], giving(2, &ids[1..3]))), [for_them(2)], "not to somebody who has left");
+    assert_eq!(errors(&server.say(&sessions[1], giving(1, &ids))), [ErrorCode::UnexpectedMessage]);
+    assert_eq!(errors(&server.say(&outside, giving(1, &ids))), [ErrorCode::UnexpectedMessage]);
+    // The ids of another room are other people.
+    let outputs = server.say(&elsewhere[0], giving(1, &ids));
+    assert!(given(&outputs).iter().all(|(session, ..)| *session == elsewhere[1]), "{outputs:?}");
+}
+
+#[test]
+fn keys_are_given_only_while_the_forwarder_works() {
+    let mut server = Server::new(ForwardLimits { from: 3, ..ForwardLimits::default() });
+    let (sessions, _) = server.join_able("soup", 2);
+    let ids: Vec<ParticipantId> = sessions.iter().map(|session| server.id(session)).collect();
+    assert_eq!(errors(&server.say(&sessions[0], giving(1, &ids[1..]))), [ErrorCode::UnexpectedMessage]);
+    let third = server.open("third", &[FEATURE]);
+    server.join(&third, "soup");
+    assert_eq!(given(&server.say(&sessions[0], giving(1, &ids[1..]))).len(), 1);
+    // The room is direct from now on, and the forwarder goes on for a while.
+    let old = server.open("old", &[]);
+    let outputs = server.join(&old, "soup");
+    assert!(paths(&outputs).contains(&(third.clone(), false)));
+    let old_id = server.id(&old);
+    let outputs = server.say(&sessions[0], giving(2, &[ids[1].clone(), old_id]));
+    assert_eq!(given(&outputs).len(), 1, "not to somebody who came afterwards");
+    server.tick(60_000);
+    assert_eq!(errors(&server.say(&sessions[0], giving(3, &ids[1..]))), [ErrorCode::UnexpectedMessage]);
+}
+
+#[test]
+fn somebody_who_does_not_acknowledge_gets_no_keys_and_their_senders_learn_it() {
+    let mut server = Server::new(two());
+    let (sessions, _) = server.join_able("soup", 3);
+    let ids: Vec<ParticipantId> = sessions.iter().map(|session| server.id(session)).collect();
+    let mut slow = signaling::server_session::ServerSession::with_pool(server.rooms.pool().clone());
+    let key =
+        ServerMessage::SenderKey { from: ids[0].clone(), epoch: 1, sealed: "A".repeat(107), signature: "A".repeat(86) };
+    while slow.backlog().takes(Cause::Keys, 500) {
+        slow.deliver(&key).expect("room");
+    }
+    server.rooms.note(&sessions[1], slow.backlog());
+    let outputs = server.say(&sessions[0], giving(7, &ids[1..]));
+    assert_eq!(given(&outputs).iter().map(|(session, ..)| session).collect::<Vec<_>>(), [&sessions[2]]);
+    let undelivered = ServerMessage::SenderKeysUndelivered { epoch: 7, to: vec![ids[1].clone()] };
+    assert_eq!(to(&outputs, &sessions[0]), [&undelivered]);
+    // Other messages still reach them.
+    let answered = slow.backlog().takes(Cause::Directed, 48_000) && slow.backlog().takes(Cause::Event, 500);
+    assert!(answered);
+    server.rooms.note(&sessions[1], &Backlog::default());
+    assert_eq!(given(&server.say(&sessions[0], giving(7, &ids[1..2]))).len(), 1);
+}
+
+#[test]
+fn somebody_with_a_full_backlog_learns_frame_keys_later() {
+    let mut server = Server::new(two());
+    let (sessions, _) = server.join_able("soup", 2);
+    let mut full = signaling::server_session::ServerSession::with_pool(server.rooms.pool().clone());
+    while full.backlog().is_open(server.rooms.pool()) {
+        full.deliver(&ServerMessage::Forwarded { on: true }).expect("room");
+    }
+    server.rooms.note(&sessions[0], full.backlog());
+    assert_eq!(announced(&server.say(&sessions[1], announcement("ben"))), []);
+    server.rooms.note(&sessions[0], &Backlog::default());
+    let outputs = server.drain();
+    assert_eq!(announced(&outputs), [(sessions[0].clone(), server.id(&sessions[1]), frame_key("ben"))]);
+}
+
+#[test]
+fn too_many_keys_are_refused() {
+    let mut server = Server::new(two());
+    let (sessions, _) = server.join_able("soup", 2);
+    let ids: Vec<ParticipantId> = sessions.iter().map(|session| server.id(session)).collect();
+    let refused = (0..20).filter(|&n| !errors(&server.say(&sessions[0], giving(n, &ids[1..]))).is_empty()).count();
+    assert_eq!(refused, 12);
+    let refused = (0..20).map(|_| errors(&server.say(&sessions[0], announcement("ada"))));
+    assert_eq!(refused.filter(|codes| codes == &[ErrorCode::RateLimited]).count(), 10);
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Join(usize, bool),
+    Leave(usize),
+    Announce(usize),
+    Give(usize),
+    Tick,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..6usize;
+    prop_oneof![
+        4 => (who.clone(), any::<bool>()).prop_map(|(who, cake)| Step::Join(who, cake)),
+        2 => who.clone().prop_map(Step::Leave),
+        3 => who.clone().prop_map(Step::Announce),
+        4 => who.prop_map(Step::Give),
+        1 => Just(Step::Tick),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_any_order_keys_reach_only_those_in_the_room(steps in prop::collection::vec(step(), 1..60)) {
+        let free = Rate::new(1e9, 1e9);
+        let rates = Rates { messages: free, joins: free, frame_keys: free, sender_keys: free, ..Rates::default() };
+        let mut server = Server::new(two());
+        server.rooms = Rooms::new(Limits { forwarding: Some(two()), rates, ..Limits::default() }, board());
+        let sessions: Vec<SessionId> = (0..6).map(|n| server.open(&format!("{n}"), &[FEATURE])).collect();
+        // Whose keys each has received in the present stay.
+        let mut known: Vec<Vec<ParticipantId>> = vec![Vec::new(); 6];
+        for step in steps {
+            let outputs = match step {
+                Step::Join(who, cake) => server.join(&sessions[who], if cake { "cake" } else { "soup" }),
+                Step::Leave(who) => server.say(&sessions[who], ClientMessage::Leave),
+                Step::Announce(who) => server.say(&sessions[who], announcement(&format!("{who}"))),
+                Step::Give(who) => {
+                    let all: Vec<ParticipantId> = (1..10).map(|n| ParticipantId(format!("p{n}"))).collect();
+                    server.say(&sessions[who], giving(1, &all))
+                }
+                Step::Tick => server.tick(30_000),
+            };
+            for (to, from, _) in given(&outputs) {
+                let (room, id) = server.rooms.seat(&to).expect("a receiver sits");
+                prop_assert!(*id != from);
+                prop_assert!(server.rooms.participants(room).iter().any(|one| one.id == from), "the sender too");
+            }
+            for (who, session) in sessions.iter().enumerate() {
+                if server.rooms.seat(session).is_none() || to(&outputs, session).iter().any(|one| matches!(one, ServerMessage::Joined { .. })) {
+                    known[who].clear();
+                }
+            }
+            for (to, from, _) in announced(&outputs) {
+                let who = sessions.iter().position(|session| *session == to).expect("a session");
+                prop_assert!(!known[who].contains(&from), "once");
+                known[who].push(from);
+            }
+        }
+    }
 }

@@ -29,7 +29,7 @@ const CEILING: usize = 1024 * MIB;
 const MIB: usize = 1024 * 1024;
 /// A key, id or short text in a map or list, with the overhead of the map and the allocator.
 const ENTRY: usize = 160;
-/// A session's numbering, places, name and state in the hub and in the rooms.
+/// A session's numbering, places, name, frame key and state in the hub and in the rooms.
 const SESSION_BYTES: usize = 4 * 1024;
 /// A person's token buckets, including those for sixteen addressees.
 const PERSON_BYTES: usize = 4 * 1024;

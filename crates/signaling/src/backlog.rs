@@ -31,6 +31,8 @@ pub enum Cause {
     Own,
     /// A message from one other person to this one. When full, the sender receives `rate_limited`.
     Directed,
+    /// A sender's key for frames. When full, it is not delivered, and its sender receives a message about it.
+    Keys,
     /// Chat. When the queue of one person in the room is full, the author receives `rate_limited`.
     Said,
     /// The effect of others joining, leaving or changing. Unless [`Backlog::is_open`], the client receives only the
@@ -42,7 +44,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes.
-    pub const ALL: [Cause; 5] = [Cause::Own, Cause::Directed, Cause::Said, Cause::Event, Cause::Board];
+    pub const ALL: [Cause; 6] = [Cause::Own, Cause::Directed, Cause::Keys, Cause::Said, Cause::Event, Cause::Board];
 
     /// Returns the cause of a message.
     pub fn of(message: &ServerMessage) -> Cause {
@@ -55,12 +57,14 @@ impl Cause {
             | ServerMessage::CheckConnection { .. }
             | ServerMessage::ConnectionReport { .. }
             | ServerMessage::Room(RoomNews::Muted) => Cause::Directed,
+            ServerMessage::SenderKey { .. } => Cause::Keys,
             ServerMessage::Chat { .. } => Cause::Said,
             ServerMessage::ParticipantJoined { .. }
             | ServerMessage::ParticipantLeft { .. }
             | ServerMessage::ParticipantConnection { .. }
             | ServerMessage::Forwarded { .. }
             | ServerMessage::Slots { .. }
+            | ServerMessage::FrameKey { .. }
             | ServerMessage::Media { .. }
             | ServerMessage::Hand { .. }
             | ServerMessage::Avatar { .. }
@@ -78,6 +82,7 @@ impl Cause {
             )
             | ServerMessage::Room(RoomNews::Knocking { .. })
             | ServerMessage::Account(_)
+            | ServerMessage::SenderKeysUndelivered { .. }
             | ServerMessage::Challenge { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
@@ -96,6 +101,8 @@ impl Cause {
             Cause::Own => Load { messages: MAX_UNACKNOWLEDGED, bytes: MAX_UNACKNOWLEDGED_BYTES },
             // Eleven others at the same time, each with an offer and an answer of maximum length and 30 candidates.
             Cause::Directed => Load { messages: 512, bytes: 1536 * 1024 },
+            // The whole burst of everybody else in the largest room: nobody's key is refused because of another's.
+            Cause::Keys => Load { messages: 512, bytes: 256 * 1024 },
             Cause::Said => Load { messages: 512, bytes: 512 * 1024 },
             Cause::Event => Load { messages: 1_024, bytes: 512 * 1024 },
             // The server stops at half of this.
@@ -125,7 +132,7 @@ impl Load {
 /// Unacknowledged messages of one client, by cause.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    loads: [Load; 5],
+    loads: [Load; Cause::ALL.len()],
 }
 
 impl Backlog {
@@ -275,12 +282,22 @@ mod tests {
     }
 
     #[test]
+    fn everybody_s_burst_of_keys_fits_into_the_share() {
+        use crate::limits::{MAX_SENDER_KEYS, SENDER_KEYS_BURST};
+        let mut backlog = Backlog::default();
+        for _ in 0..MAX_SENDER_KEYS * SENDER_KEYS_BURST as usize {
+            assert!(backlog.takes(Cause::Keys, 300));
+            backlog.add(Cause::Keys, 300);
+        }
+    }
+
+    #[test]
     fn causes_have_separate_bounds() {
         let mut backlog = Backlog::default();
         while backlog.takes(Cause::Directed, 1_000) {
             backlog.add(Cause::Directed, 1_000);
         }
-        for cause in [Cause::Own, Cause::Said, Cause::Event, Cause::Board] {
+        for cause in [Cause::Own, Cause::Keys, Cause::Said, Cause::Event, Cause::Board] {
             assert!(backlog.takes(cause, 1_000), "{cause:?}");
         }
         assert!(backlog.is_open(&Pool::default()));

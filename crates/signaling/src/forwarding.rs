@@ -50,3 +50,23 @@ pub struct SlotInfo {
     /// The contributing source (CSRC) of the participant's packets.
     pub csrc: u32,
 }
+
+/// The key of one device for one stay, to which others seal the keys of their frames.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrameKey {
+    /// X25519 public key, base64url.
+    pub key: String,
+    /// Signature of the announcement ([`crate::statement::frames`]), base64url.
+    pub signature: String,
+}
+
+/// A sender's key that is sealed to one other participant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedKey {
+    /// The participant.
+    pub to: ParticipantId,
+    /// The sealed key (RFC 9180), base64url.
+    pub sealed: String,
+    /// Signature of what the key is bound to ([`crate::statement::frames::Giving`]), base64url.
+    pub signature: String,
+}

@@ -143,7 +143,13 @@ fn member_mac(secret: &str, nonce: &Nonce, key: PublicKey) -> Option<Hmac<Sha256
     Some(mac)
 }
 
-fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+/// Encodes bytes as base64url.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Decodes base64url. Returns `None` if it is not exactly `N` bytes.
+pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
     // A longer text cannot decode to N bytes. Do not decode a megabyte to find out.
     if text.len() > 2 * N {
         return None;

@@ -12,6 +12,7 @@ pub mod board_fold;
 pub mod close;
 pub mod comparison;
 pub mod connection_report;
+mod error;
 pub mod forwarding;
 mod hello;
 pub mod host;

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub const MAX_FRAME_BYTES: usize = 64 * 1024;
 /// Bytes of a session description.
 pub const MAX_SDP_BYTES: usize = 48 * 1024;
-/// Bytes of the signature of a description. An Ed25519 signature has 86 in base64url.
+/// Bytes of the signature of a description or key. An Ed25519 signature has 86 in base64url.
 pub const MAX_SIGNATURE_BYTES: usize = 128;
 /// Characters (Unicode scalar values) of a person's name after [`crate::text::clean_name`].
 pub const MAX_NAME_CHARS: usize = 64;
@@ -91,6 +91,10 @@ pub const MAX_FORWARDED: usize = 60;
 pub const MAX_VIEW: usize = 50;
 /// Lines on which the forwarder sends to one client: those pictures and eight voices. Further ones are ignored.
 pub const MAX_SLOTS: usize = 58;
+/// People to whom one message gives a sender's key: everybody else in the largest forwarded room.
+pub const MAX_SENDER_KEYS: usize = MAX_FORWARDED - 1;
+/// Bytes of a sealed key. It has 107 in base64url.
+pub const MAX_SEALED_BYTES: usize = 128;
 /// Features of one client. Further ones are ignored, and so are those with longer names.
 pub const MAX_FEATURES: usize = 16;
 /// Name of a feature, in bytes.
@@ -168,6 +172,15 @@ pub const FORWARD_OFFER_BURST: f64 = 6.0;
 pub const VIEW_RATE: f64 = 5.0;
 /// Changes of what a session displays in a forwarded room that a server accepts in one burst.
 pub const VIEW_BURST: f64 = 20.0;
+/// Announcements of frame keys per second that a server accepts from one session on average.
+pub const FRAME_KEY_RATE: f64 = 0.5;
+/// Announcements of frame keys that a server accepts in one burst.
+pub const FRAME_KEY_BURST: f64 = 10.0;
+/// Messages with sender keys per second that a server accepts from one session on average. Each is for at most
+/// [`MAX_SENDER_KEYS`] others.
+pub const SENDER_KEYS_RATE: f64 = 2.0;
+/// Messages with sender keys that a server accepts in one burst.
+pub const SENDER_KEYS_BURST: f64 = 8.0;
 /// `join` messages per second that a server accepts from one session on average.
 pub const JOIN_RATE: f64 = 0.5;
 /// `join` messages that a server accepts in one burst.

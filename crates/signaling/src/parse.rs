@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::limits::{
     MAX_CANDIDATE_BYTES, MAX_CLIENT_BYTES, MAX_FEATURE_BYTES, MAX_FEATURES, MAX_FRAME_BYTES, MAX_ICE_SERVERS,
-    MAX_ID_BYTES, MAX_MID_BYTES, MAX_SDP_BYTES, MAX_SIGNATURE_BYTES, is_invite, is_room_name,
+    MAX_ID_BYTES, MAX_MID_BYTES, MAX_SDP_BYTES, MAX_SENDER_KEYS, MAX_SIGNATURE_BYTES, is_invite, is_room_name,
 };
 use crate::message::{
     ClientMessage, Envelope, ErrorCode, Hello, IceCandidate, Participant, ParticipantId, Reaction, ServerMessage,
@@ -83,6 +83,8 @@ pub fn check_client(message: &mut ClientMessage) -> Result<(), ErrorCode> {
             require(report.is_valid(), ErrorCode::Malformed)
         }
         ClientMessage::View { pictures } => forwarding::check_view(pictures),
+        ClientMessage::FrameKey(key) => forwarding::check_frame_key(key),
+        ClientMessage::SenderKeys { epoch: _, keys } => forwarding::check_sender_keys(keys),
         ClientMessage::Chat { text } => match clean_chat(text) {
             Ok(clean) => {
                 *text = clean;
@@ -155,6 +157,18 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
             require(report.is_valid(), ErrorCode::Malformed)
         }
         ServerMessage::Slots { slots } => forwarding::check_slots(slots),
+        ServerMessage::FrameKey { from, key } => {
+            check_id(from)?;
+            forwarding::check_frame_key(key)
+        }
+        ServerMessage::SenderKey { from, epoch: _, sealed, signature } => {
+            check_id(from)?;
+            forwarding::check_sealed(sealed, signature)
+        }
+        ServerMessage::SenderKeysUndelivered { epoch: _, to } => {
+            to.truncate(MAX_SENDER_KEYS);
+            to.iter().try_for_each(check_id)
+        }
         ServerMessage::Chat { from, text, at: _ } => {
             check_id(from)?;
             *text = clean_chat(text).map_err(|_| ErrorCode::Malformed)?;

@@ -5,6 +5,8 @@
 //! and both stays. A stay is a device key and the nonce of its `join`, so a statement is worthless for any other
 //! person, room or day (PROTOCOL.md, *Statements*).
 
+pub mod frames;
+
 use std::fmt;
 
 use serde::Serialize;

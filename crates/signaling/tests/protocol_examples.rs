@@ -71,6 +71,8 @@ fn every_message_has_an_example() {
         "check_connection",
         "connection_report",
         "view",
+        "frame_key",
+        "sender_keys",
         "chat",
         "board",
         "room",
@@ -99,6 +101,9 @@ fn every_message_has_an_example() {
         "connection_report",
         "forwarded",
         "slots",
+        "frame_key",
+        "sender_key",
+        "sender_keys_undelivered",
         "chat",
         "board",
         "room",
@@ -222,6 +227,11 @@ fn the_documented_limits_match_the_code() {
     has(format!("| pictures of a `view` | {} |", limits::MAX_VIEW));
     has(format!("| 1 in {} seconds, {} at once |", 1.0 / limits::FORWARD_OFFER_RATE, limits::FORWARD_OFFER_BURST));
     has(format!("| `view` | {} a second, {} at once |", limits::VIEW_RATE, limits::VIEW_BURST));
+    let (each, burst) = (1.0 / limits::FRAME_KEY_RATE, limits::FRAME_KEY_BURST);
+    has(format!("| `frame_key` | 1 in {each} seconds, {burst} at once |"));
+    let (rate, burst, most) = (limits::SENDER_KEYS_RATE, limits::SENDER_KEYS_BURST, limits::MAX_SENDER_KEYS);
+    has(format!("| `sender_keys` | {rate} a second, {burst} at once; {most} keys each |"));
+    has(format!("| sealed key; its signature | {} bytes each |", limits::MAX_SEALED_BYTES));
     has(format!("at most {} of {} bytes", limits::MAX_FEATURES, limits::MAX_FEATURE_BYTES));
     has(format!("| {} a second, {} at once |", limits::MESSAGE_RATE, thousands(limits::MESSAGE_BURST as usize)));
     has(format!("| {} a second, {} at once |", limits::CHAT_RATE, limits::CHAT_BURST));

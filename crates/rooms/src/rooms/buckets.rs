@@ -27,6 +27,8 @@ pub(super) struct PersonBuckets {
     photos: Bucket,
     forward_offers: Bucket,
     views: Bucket,
+    frame_keys: Bucket,
+    sender_keys: Bucket,
     addressees: HashMap<String, PairBuckets>,
 }
 
@@ -58,6 +60,8 @@ impl PersonBuckets {
             photos: Bucket::new(rates.photos, now),
             forward_offers: Bucket::new(rates.forward_offers, now),
             views: Bucket::new(rates.views, now),
+            frame_keys: Bucket::new(rates.frame_keys, now),
+            sender_keys: Bucket::new(rates.sender_keys, now),
             addressees: HashMap::new(),
         }
     }
@@ -68,6 +72,8 @@ impl PersonBuckets {
             Some(ClientMessage::Join { .. }) => Some(&mut self.joins),
             Some(ClientMessage::Offer { to, .. }) if to.0 == FORWARDER => Some(&mut self.forward_offers),
             Some(ClientMessage::View { .. }) => Some(&mut self.views),
+            Some(ClientMessage::FrameKey(_)) => Some(&mut self.frame_keys),
+            Some(ClientMessage::SenderKeys { .. }) => Some(&mut self.sender_keys),
             Some(ClientMessage::Chat { .. }) => Some(&mut self.chat),
             Some(ClientMessage::Hand { .. }) => Some(&mut self.hands),
             Some(ClientMessage::Reaction { .. }) => Some(&mut self.reactions),
@@ -115,7 +121,7 @@ impl PersonBuckets {
         self.forget_addressees(now);
         let kinds =
             [&mut self.joins, &mut self.chat, &mut self.hands, &mut self.reactions, &mut self.board, &mut self.photos];
-        let forwarding = [&mut self.forward_offers, &mut self.views];
+        let forwarding = [&mut self.forward_offers, &mut self.views, &mut self.frame_keys, &mut self.sender_keys];
         let buckets = [&mut self.messages, &mut self.bytes].into_iter().chain(kinds).chain(forwarding);
         self.addressees.is_empty() && { buckets }.all(|bucket| bucket.is_full(now))
     }

@@ -1,11 +1,14 @@
 //! Forwarded rooms: who may be in them, and the requests to the forwarder.
 
 use signaling::backlog::Cause;
-use signaling::forwarding::{Displayed, FEATURE, SlotInfo};
+use signaling::forwarding::{Displayed, FEATURE, FrameKey, SealedKey, SlotInfo};
 use signaling::message::{ErrorCode, ParticipantId, SessionId};
 
 use super::{Output, Rooms, refusal};
 use crate::room::{ForwarderRequest, Policy, Room};
+
+/// Bytes of a `sender_key` besides the sealed key and its signature, at most: names of fields, the epoch and an id.
+const SENDER_KEY_FRAME: usize = 160;
 
 impl Rooms {
     /// Records what a client can do beyond version 1 of the protocol. Call it right after [`Rooms::open`].
@@ -59,6 +62,28 @@ impl Rooms {
     pub(super) fn display(&mut self, session: &SessionId, pictures: Vec<Displayed>) -> Result<(), ErrorCode> {
         let from = session.clone();
         self.ask_forwarder(session, |_| ForwarderRequest::View { session: from, pictures })
+    }
+
+    /// Announces somebody's frame key, also before the room is forwarded.
+    pub(super) fn announce_key(&mut self, session: &SessionId, key: FrameKey) -> Result<(), ErrorCode> {
+        if self.limits.forwarding.is_none() {
+            return Err(ErrorCode::UnexpectedMessage);
+        }
+        self.seated(session, |room| room.announce(session, key))?
+    }
+
+    /// Gives somebody's key to others.
+    pub(super) fn give_keys(&mut self, session: &SessionId, epoch: u32, keys: Vec<SealedKey>) -> Result<(), ErrorCode> {
+        // The room is taken out so that it can ask about the backlogs of others.
+        let name = self.sessions.get(session).and_then(|found| found.room.clone());
+        let Some((name, mut room)) = name.and_then(|name| self.rooms.remove_entry(&name)) else {
+            return Err(ErrorCode::UnexpectedMessage);
+        };
+        let has_room = |to: &SessionId, bytes| self.finds_room(to, Cause::Keys, bytes + SENDER_KEY_FRAME);
+        let given = room.give_keys(session, epoch, keys, has_room);
+        self.rooms.insert(name.clone(), room);
+        self.drain(&name);
+        given
     }
 
     fn ask_forwarder(
