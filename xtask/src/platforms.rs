@@ -62,6 +62,7 @@ const NETWORK: &[&str] = &[
     "media",
     "call",
     "files",
+    "e2ee",
     "outbound",
     "doctor",
     "peer",

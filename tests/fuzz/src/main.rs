@@ -2,6 +2,7 @@
 #![no_main]
 
 mod codecs;
+mod e2ee;
 mod files;
 mod media;
 mod relay;
@@ -38,6 +39,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("red", transport::red),
     ("response", relay::response),
     ("rtcp", transport::rtcp),
+    ("sealed_frame", e2ee::sealed_frame),
+    ("sealed_key", e2ee::sealed_key),
     ("sender", transport::sender),
     ("server_message", signaling::server_message),
     ("statement", signaling::statement),
