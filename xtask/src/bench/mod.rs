@@ -12,6 +12,7 @@ mod ends;
 mod figures;
 mod files;
 mod forward;
+mod frames;
 mod group;
 mod material;
 mod network;
@@ -49,6 +50,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "echo", about: echo::ABOUT, run: echo::run },
     Bench { name: "files", about: files::ABOUT, run: files::run },
     Bench { name: "forward", about: forward::ABOUT, run: forward::run },
+    Bench { name: "frames", about: frames::ABOUT, run: frames::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "noise", about: noise::ABOUT, run: noise::run },
     Bench { name: "rounds", about: rounds::ABOUT, run: rounds::run },
