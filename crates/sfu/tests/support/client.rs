@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use e2ee::Sealer;
 use sfu::{Forwarded, Kind, ParticipantId, Person, Source};
 use str0m::change::SdpAnswer;
 use str0m::crypto::dtls::DtlsCert;
@@ -31,6 +32,8 @@ pub(crate) struct Client {
     pub(crate) encoders: Vec<Encoder>,
     /// The level of the sound.
     pub(crate) level: u8,
+    /// What encrypts the sound.
+    pub(crate) encryption: Option<Sealer>,
     pub(crate) received: BTreeMap<String, Received>,
     pub(crate) shown: BTreeMap<String, Option<Source>>,
     pub(crate) keyframe_requests: usize,
@@ -92,6 +95,7 @@ impl Client {
             down: SimulatedLink::new(Path::default(), 100 + u64::from(person.id.0)),
             encoders: (0..3).map(|layer| Encoder::new(source, layer)).collect(),
             level: 127,
+            encryption: None,
             received: BTreeMap::new(),
             shown: BTreeMap::new(),
             keyframe_requests: 0,
@@ -125,8 +129,13 @@ impl Client {
 
     /// Sends 20 ms of sound.
     pub(crate) fn send_sound(&mut self, now: Instant) {
-        let (Some(pt), packet) = (self.opus, sound(self.person.id, self.sounds, self.level)) else { return };
+        let (Some(pt), mut packet) = (self.opus, sound(self.person.id, self.sounds, self.level)) else { return };
         self.sounds += 1;
+        if let Some(sealer) = &mut self.encryption {
+            let mut sealed = Vec::new();
+            sealer.seal(&packet.payload, &mut sealed).unwrap();
+            packet.payload = sealed.into();
+        }
         let mut direct = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx_by_mid(self.microphone, None) else { return };
         let values = ExtensionValues { audio_level: Some(-(self.level as i8)), ..ExtensionValues::default() };
@@ -170,8 +179,12 @@ impl Client {
 
     /// Packets of sound that have been received of somebody.
     pub(crate) fn sound_of(&self, from: ParticipantId) -> usize {
+        self.sounds_of(from).count()
+    }
+
+    pub(crate) fn sounds_of(&self, from: ParticipantId) -> impl Iterator<Item = &Forwarded> {
         let slots = self.audio.iter().filter_map(|mid| self.received.get(&mid.to_string()));
-        slots.flat_map(|received| received.packets.values()).filter(|packet| packet.from == from).count()
+        slots.flat_map(|received| received.packets.values()).filter(move |packet| packet.from == from)
     }
 
     /// Does what is due, and takes what has arrived.

@@ -6,16 +6,39 @@
 pub(crate) mod client;
 pub(crate) mod world;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use e2ee::{Sealer, SenderKey, Stream};
 use sfu::{Forwarded, Kind, Packet, ParticipantId, Source};
 
 /// Time between two frames.
 pub(crate) const FRAME: Duration = Duration::from_millis(33);
 /// The pattern of three temporal layers.
 const TEMPORAL: [u8; 4] = [0, 2, 1, 2];
+
+/// Bytes of the payload descriptor of each packet.
+pub(crate) const DESCRIPTOR: usize = 6;
+
+/// What encrypts the frames of all encodings of one camera.
+#[derive(Clone)]
+pub(crate) struct Encryption(Rc<RefCell<Sealer>>);
+
+impl Encryption {
+    pub(crate) fn new(key: &SenderKey) -> Encryption {
+        Encryption(Rc::new(RefCell::new(Sealer::new(key, Stream::Camera).unwrap())))
+    }
+}
+
+impl fmt::Debug for Encryption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Encryption")
+    }
+}
 
 /// A simulcast encoder of one encoding, with three temporal layers. All counters begin just before they wrap around.
 #[derive(Debug, Clone)]
@@ -32,6 +55,8 @@ pub(crate) struct Encoder {
     /// Bytes of a packet and packets of a frame.
     pub(crate) bytes: usize,
     pub(crate) packets: usize,
+    /// Frames are encrypted before they become packets.
+    pub(crate) encryption: Option<Encryption>,
 }
 
 impl Encoder {
@@ -48,6 +73,7 @@ impl Encoder {
             key: true,
             bytes: 100 << layer,
             packets: 1 + usize::from(layer),
+            encryption: None,
         }
     }
 
@@ -67,7 +93,11 @@ impl Encoder {
         self.timestamp = self.timestamp.wrapping_add(2_970);
         self.picture = (self.picture + 1) & 0x7fff;
         self.base = self.base.wrapping_add(u8::from(temporal == 0));
-        (0..self.packets).map(|index| self.packet(index, key, temporal)).collect()
+        let packets = (0..self.packets).map(|index| self.packet(index, key, temporal)).collect();
+        match &self.encryption {
+            Some(encryption) => encrypted(&mut encryption.0.borrow_mut(), packets),
+            None => packets,
+        }
     }
 
     fn packet(&mut self, index: usize, key: bool, temporal: u8) -> Packet {
@@ -89,6 +119,19 @@ impl Encoder {
             payload: Arc::from(payload),
         }
     }
+}
+
+/// The packets of a frame after it was encrypted.
+fn encrypted(sealer: &mut Sealer, mut packets: Vec<Packet>) -> Vec<Packet> {
+    let frame: Vec<u8> = packets.iter().flat_map(|packet| packet.payload[DESCRIPTOR..].to_vec()).collect();
+    let mut sealed = Vec::new();
+    sealer.seal(&frame, &mut sealed).unwrap();
+    let count = packets.len();
+    for (index, packet) in packets.iter_mut().enumerate() {
+        let part = &sealed[sealed.len() * index / count..sealed.len() * (index + 1) / count];
+        packet.payload = [&packet.payload[..DESCRIPTOR], part].concat().into();
+    }
+    packets
 }
 
 /// One packet of sound of 20 ms.
