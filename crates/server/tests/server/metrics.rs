@@ -24,19 +24,19 @@ async fn metrics_are_served_on_their_own_port_only() {
     let server = start(Config { metrics_listen: Some(loopback()), ..config() }).await;
     let metrics = server.metrics_addr().expect("served");
     let (_raw, _) = Raw::joined(server.addr(), 1, "soup").await;
-    let has = |text: &str, line: &str| text.lines().any(|found| found == line);
+    // The hub publishes its figures from time to time, so the session may be counted before its room.
+    let lines =
+        ["lunchroom_sessions 1", "lunchroom_rooms 1", "lunchroom_connections 1", "lunchroom_sessions_opened_total 1"];
     let counted = async {
         loop {
             let text = get(metrics, "/metrics").await;
-            if has(&text, "lunchroom_sessions 1") {
+            if lines.iter().all(|line| text.lines().any(|found| found == *line)) {
                 return text;
             }
         }
     };
     let text = timeout(PATIENCE, counted).await.expect("counted in time");
-    for line in ["lunchroom_rooms 1", "lunchroom_connections 1", "lunchroom_sessions_opened_total 1", "# EOF"] {
-        assert!(has(&text, line), "{line}: {text}");
-    }
+    assert!(text.lines().any(|line| line == "# EOF"), "{text}");
     assert!(!text.contains("127.0.0.1:"), "no address of a client: {text}");
     assert!(!get(server.addr(), "/metrics").await.contains("lunchroom_sessions"));
     server.stop().await;
