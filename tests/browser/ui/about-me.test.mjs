@@ -5,24 +5,19 @@ import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { signIn, startBrowser } from './door-server.mjs';
+import { calls, words } from './page.mjs';
 import { aboutMe, scenes } from './scenes.mjs';
-import { here, open, pause, press, ui } from './window.mjs';
+import { here, open, pause, press } from './window.mjs';
 
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
-const words = {};
 let app, browser;
 before(async () => {
-  for (const language of ['en', 'ko']) {
-    const source = await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8');
-    words[language] = (await import(`data:text/javascript;base64,${Buffer.from(source).toString('base64')}`))[language];
-  }
   [app, browser] = [await open(), await startBrowser()];
 });
 after(() => Promise.all([app.close(), browser.close()]));
 
 const settings = ['#board-more', '.menu:popover-open button:last-child'];
 const sheet = 'dialog.about-sheet';
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
 const says = (page, text, selector = sheet) => page.waitForFunction((selector, text) => document.querySelector(selector)?.innerText.includes(text), { timeout: 20_000 }, selector, text);
 const focused = page => page.evaluate(() => document.activeElement.id || document.activeElement.className);
 

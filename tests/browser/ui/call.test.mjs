@@ -1,6 +1,7 @@
 // Behaviour of the call's screen beyond screens.test.mjs, in headless Chromium with a mock of Tauri: node --test call.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { calls, until } from './page.mjs';
 import { scenes } from './scenes.mjs';
 import { open, pause, press } from './window.mjs';
 
@@ -8,8 +9,6 @@ let harness;
 before(async () => { harness = await open(); });
 after(() => harness.close());
 
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 20_000 }, ...args);
 
 /** Changes the state of the call as Rust would. */
 const change = (page, call) => page.evaluate(call => mock.push({ ...mock.state, call: { ...mock.state.call, ...call } }), call);

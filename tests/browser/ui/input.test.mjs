@@ -1,6 +1,7 @@
 // Typing with an input method, and the language of screens, in headless Chromium: node --test input.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { calls, until } from './page.mjs';
 import { base, board, scenes } from './scenes.mjs';
 import { open, pause, press } from './window.mjs';
 
@@ -8,8 +9,6 @@ let harness;
 before(async () => { harness = await open(); });
 after(() => harness.close());
 
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
 const value = (page, selector) => page.$eval(selector, field => field.value);
 
 /** Simulates an input method in the focused field. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { calls, until } from './page.mjs';
 import { base, blockedUdp, board, scenes, NOON } from './scenes.mjs';
 import { open, pause, press, ui } from './window.mjs';
 
@@ -17,8 +18,6 @@ before(async () => {
 });
 after(() => harness.close());
 
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, run, ...args) => page.waitForFunction(run, { timeout: 20_000 }, ...args);
 const waitForText = (page, selector, text) => until(page, (where, what) => [...document.querySelectorAll(where)].some(one => one.innerText.includes(what)), selector, text);
 const read = (page, selector) => page.$eval(selector, one => one.innerText);
 /** A test in each language. @param {string} name @param {(t: any, language: string) => Promise<void>} run */

@@ -5,25 +5,17 @@ import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { signIn, startBrowser } from './door-server.mjs';
+import { calls, said, says, until, words } from './page.mjs';
 import { order, orderBook, scenes } from './scenes.mjs';
-import { here, open, press, ui } from './window.mjs';
+import { here, open, press } from './window.mjs';
 
 const require = createRequire(path.join(process.env.MODULES ?? path.join(here, '..'), 'package.json'));
-const words = {};
 let app, browser;
 before(async () => {
-  for (const language of ['en', 'ko']) {
-    const source = await readFile(path.join(ui, `shared/strings/${language}.js`), 'utf8');
-    words[language] = (await import(`data:text/javascript;base64,${Buffer.from(source).toString('base64')}`))[language];
-  }
   [app, browser] = [await open(), await startBrowser()];
 });
 after(() => Promise.all([app.close(), browser.close()]));
 
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, check, ...args) => page.waitForFunction(check, { timeout: 20_000 }, ...args);
-const says = (page, text, selector = 'dialog[open]') => until(page, (selector, text) => [...document.querySelectorAll(selector)].some(one => one.innerText.includes(text)), selector, text);
-const said = (page, text) => until(page, text => [...document.querySelectorAll('.notices [role=status]')].some(one => one.textContent.includes(text)), text);
 const items = page => page.$$eval('.menu:popover-open button', all => all.map(one => one.textContent));
 
 for (const language of ['en', 'ko']) {

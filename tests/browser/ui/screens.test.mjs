@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { calls, until } from './page.mjs';
 import { base, board, scenes, NOON } from './scenes.mjs';
 import { here, open, pause, press, ui } from './window.mjs';
 
@@ -13,8 +14,6 @@ let harness;
 before(async () => { harness = await open(); });
 after(() => harness.close());
 
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, test, ...args) => page.waitForFunction(test, { timeout: 20_000 }, ...args);
 
 test('files are answered, paused, sent to chosen people and taken from a drop', async () => {
   const { state } = scenes['call-files'];

@@ -1,6 +1,7 @@
 // Sharing a screen, in headless Chromium with a mock of Tauri: node --test share.test.mjs
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { calls, until } from './page.mjs';
 import { scenes } from './scenes.mjs';
 import { open, press } from './window.mjs';
 
@@ -8,8 +9,6 @@ let harness;
 before(async () => { harness = await open(); });
 after(() => harness.close());
 
-const calls = (page, command) => page.evaluate(name => window.mock.calls.filter(one => one.command === name).map(one => one.args), command);
-const until = (page, condition, ...args) => page.waitForFunction(condition, { timeout: 20_000 }, ...args);
 
 test('a window is chosen from the list by keyboard, shared, and no longer shared', async () => {
   const { page } = await harness.page({ state: scenes['call-share-picker'].state, language: 'en' });
