@@ -1,7 +1,7 @@
 //! The handle of a connection. It sends commands to the connection's task (`task.rs`) and waits for results.
 
 use crate::command::{COMMANDS, Command, Request};
-use crate::config::{IceServer, PeerConfig};
+use crate::config::{IceServer, PeerConfig, Slots};
 use crate::connection;
 use crate::data::DataChannel;
 use crate::descriptions::Descriptions;
@@ -20,6 +20,7 @@ use crate::path::MediaPath;
 use crate::relayed::Relays;
 use crate::remote_candidates::{CandidatePolicy, RemoteCandidates};
 use crate::runtime::DriverRuntime;
+use crate::sdp::Stream;
 use crate::senders::Senders;
 use crate::servers::Servers;
 use crate::sink::MediaSink;
@@ -31,6 +32,8 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Notify, mpsc, oneshot};
 use transport::SenderConfig;
+use webrtc::peer_connection::PeerConnection;
+use webrtc::rtp_transceiver::RtpSender;
 
 /// A peer connection: an audio and a video line in both directions, and further video lines (a shared screen) as
 /// needed. Dropping it closes the connection.
@@ -87,20 +90,8 @@ impl Peer {
             panicked.clone(),
         ));
         let connection = connection::build(&config, &servers, path.clone(), audio, runtime.clone(), handler).await?;
-        let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
-        let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
-        connection.add_track(connection::track(video.ssrc, video.rtx)).await.map_err(setup)?;
-        let (mut data, mut forwarding, mut further) = (None, None, Vec::new());
-        match config.forwarder {
-            None => data = Some(DataChannel::open(&*connection).await?),
-            Some(slots) => {
-                let encodings = [video, ssrcs.next_pair(), ssrcs.next_pair()];
-                let screen = ssrcs.next_pair();
-                connection.add_track(connection::track(screen.ssrc, screen.rtx)).await.map_err(setup)?;
-                further.extend([encodings[1], encodings[2], screen].map(|stream| stream.ssrc));
-                forwarding = Some(Forwarding { slots, encodings });
-            }
-        }
+        let Lines { sender, further, data, forwarding } =
+            add_lines(&*connection, config.forwarder, audio, video, &mut ssrcs).await?;
         path.add_lines(audio, std::iter::once(video.ssrc).chain(further.iter().copied()));
         let (commands, requests) = mpsc::channel(COMMANDS);
         let task = Task {
@@ -221,4 +212,35 @@ impl Peer {
         self.commands.send(Request { command, done }).await.map_err(|_| PeerError::Closed)?;
         outcome.await.map_err(|_| PeerError::Closed)?
     }
+}
+
+/// What a new connection sends and receives on.
+struct Lines {
+    sender: Arc<dyn RtpSender>,
+    /// See [`Peer::further`].
+    further: Vec<u32>,
+    data: Option<DataChannel>,
+    forwarding: Option<Forwarding>,
+}
+
+/// Adds our lines to the library's connection: for a person with a data channel, for a forwarder with a screen.
+async fn add_lines(
+    connection: &dyn PeerConnection,
+    forwarder: Option<Slots>,
+    audio: u32,
+    video: Stream,
+    ssrcs: &mut Ssrcs,
+) -> Result<Lines, PeerError> {
+    let setup = |error: webrtc::error::Error| PeerError::Setup(error.to_string());
+    let sender = connection.add_track(connection::track(audio, None)).await.map_err(setup)?;
+    connection.add_track(connection::track(video.ssrc, video.rtx)).await.map_err(setup)?;
+    let Some(slots) = forwarder else {
+        let data = Some(DataChannel::open(connection).await?);
+        return Ok(Lines { sender, further: Vec::new(), data, forwarding: None });
+    };
+    let encodings = [video, ssrcs.next_pair(), ssrcs.next_pair()];
+    let screen = ssrcs.next_pair();
+    connection.add_track(connection::track(screen.ssrc, screen.rtx)).await.map_err(setup)?;
+    let further = [encodings[1], encodings[2], screen].map(|stream| stream.ssrc).to_vec();
+    Ok(Lines { sender, further, data: None, forwarding: Some(Forwarding { slots, encodings }) })
 }
