@@ -28,7 +28,7 @@ const LARGE: VideoLimits = VideoLimits { width: 1280, height: 720, fps: 30 };
 /// Cameras of the nine: about the size of a tile.
 const SMALL: VideoLimits = VideoLimits { width: 424, height: 240, fps: 30 };
 const NINE: [&str; 9] = ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay", "Hal", "Ida", "Jon"];
-const PICTURE: MediaState = MediaState { microphone: false, camera: true };
+const PICTURE: MediaState = MediaState { microphone: false, camera: true, screen: false };
 /// Not measured.
 const WARM_UP: Duration = Duration::from_secs(6);
 const TICK: Duration = Duration::from_nanos(16_666_667);

@@ -13,7 +13,7 @@ use whole_system::people::{BOTH, Habits, Person, zone_at_noon};
 use whole_system::seclusion;
 
 pub(crate) const SECRET: &str = "what we had on the first day";
-const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
+const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false, screen: false };
 /// Longest wait for a change on the page.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Pictures that the guest must decode.

@@ -41,7 +41,7 @@ impl Ours {
         let played = PlayedSamples::default();
         let engine = Engine::start(config(codec, played.clone())).expect("the engine starts");
         let server = ServerAddress { url: server.parse().expect("an address"), fingerprint: None };
-        let media = MediaState { microphone: true, camera: true };
+        let media = MediaState { microphone: true, camera: true, screen: false };
         let request = JoinRequest { server, room: room.into(), invite: None, name: "ours".into(), media };
         engine.command(Command::Join(request)).await.expect("the engine runs");
         let mut view = engine.view();

@@ -84,7 +84,7 @@ async fn a_missing_microphone_is_off_and_reported_to_its_owner() {
     let ben = Person::new(Habits { microphone: Some("wav:/nowhere at all.wav"), ..Habits::new("Ben", 600) });
     ada.enter(&address(&server), "lunch").await;
     ben.enter(&address(&server), "lunch").await;
-    let camera = MediaState { microphone: false, camera: true };
+    let camera = MediaState { microphone: false, camera: true, screen: false };
     let off = |view: &AppView| other(view, "Ben").is_some_and(|ben| ben.info.media == camera);
     ada.until("sees the microphone off", off).await;
     ben.until("sees the problem", |view| view.problems.iter().any(|problem| problem.code == "file_not_found")).await;

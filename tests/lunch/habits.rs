@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use whole_system::people::{Habits, Person};
 
-pub(crate) const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false };
+pub(crate) const VOICE_ONLY: MediaState = MediaState { microphone: true, camera: false, screen: false };
 const MEMBERS: [&str; 11] = ["Ada", "Ben", "Cem", "Dan", "Eve", "Fay", "Hal", "Ida", "Jon", "Kim", "Leo"];
 
 /// Starts eleven members who subscribe to the board.

@@ -68,7 +68,7 @@ impl Habits {
 }
 
 /// Microphone and camera on.
-pub const BOTH: MediaState = MediaState { microphone: true, camera: true };
+pub const BOTH: MediaState = MediaState { microphone: true, camera: true, screen: false };
 
 /// A person with an engine.
 pub struct Person {

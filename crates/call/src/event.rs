@@ -55,6 +55,8 @@ pub enum Input {
     /// Whether microphone and camera work, as far as they are wanted. A device that is on but does not work is
     /// reported to the others as off.
     Able(MediaState),
+    /// Whether we share a screen, which the others are to know.
+    Sharing(bool),
     /// The result of an [`Output::Send`] of a `join` or a `chat`. Pass it in before taking the next output.
     Sent(SendOutcome),
     /// A peer connection created a description for the other side.

@@ -6,9 +6,9 @@ use call::{Call, Command, Input, Output, Signal};
 use signaling::message::{ClientMessage, MediaState, ParticipantId, ServerMessage};
 use std::time::Instant;
 
-const BOTH: MediaState = MediaState { microphone: true, camera: true };
-const NONE: MediaState = MediaState { microphone: false, camera: false };
-const SOUND: MediaState = MediaState { microphone: true, camera: false };
+const BOTH: MediaState = MediaState { microphone: true, camera: true, screen: false };
+const NONE: MediaState = MediaState { microphone: false, camera: false, screen: false };
+const SOUND: MediaState = MediaState { microphone: true, camera: false, screen: false };
 
 /// Returns what is sent to the server after this input.
 fn sent(call: &mut Call, input: Input) -> Vec<MediaState> {
@@ -64,4 +64,17 @@ fn switching_a_failed_device_announces_nothing() {
         sent(&mut call, Input::Command(Command::SetMicrophone(false))),
         [MediaState { microphone: false, ..BOTH }]
     );
+}
+
+#[test]
+fn a_shared_screen_is_announced_while_it_is_shared() {
+    let mut call = Call::new();
+    assert_eq!(sent(&mut call, join(SOUND)), [SOUND]);
+    sent(&mut call, joined());
+    let sharing = MediaState { screen: true, ..SOUND };
+    assert_eq!(sent(&mut call, Input::Sharing(true)), [sharing]);
+    assert_eq!(sent(&mut call, Input::Sharing(true)), [], "it is sent once");
+    assert_eq!(sent(&mut call, Input::Signal(Signal::Lost)), [sharing], "also on the next join");
+    sent(&mut call, joined());
+    assert_eq!(sent(&mut call, Input::Sharing(false)), [SOUND]);
 }

@@ -7,7 +7,7 @@ use signaling::connection_report::{ConnectionReport, ConnectionVerdict};
 use signaling::message::{ClientMessage, LeaveReason, MediaState, ParticipantId, ServerMessage};
 use std::time::{Duration, Instant};
 
-const ON: MediaState = MediaState { microphone: true, camera: true };
+const ON: MediaState = MediaState { microphone: true, camera: true, screen: false };
 
 fn id(text: &str) -> ParticipantId {
     ParticipantId(text.into())

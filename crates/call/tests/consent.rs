@@ -93,7 +93,7 @@ fn from_person() -> impl Strategy<Value = Input> {
 }
 
 fn join() -> Input {
-    let media = MediaState { microphone: true, camera: true };
+    let media = MediaState { microphone: true, camera: true, screen: false };
     Input::Command(people::join("lunch", media))
 }
 
@@ -105,7 +105,11 @@ fn from_the_engine() -> impl Strategy<Value = Input> {
     let about = 1u64..6;
     prop_oneof![
         Just(join()),
-        (any::<bool>(), any::<bool>()).prop_map(|(microphone, camera)| Input::Able(MediaState { microphone, camera })),
+        (any::<bool>(), any::<bool>()).prop_map(|(microphone, camera)| Input::Able(MediaState {
+            microphone,
+            camera,
+            screen: false
+        })),
         about.clone().prop_map(|about| Input::Sent(SendOutcome::Join { about })),
         about.prop_map(|about| Input::Sent(SendOutcome::Chat { about })),
         Just(Input::Sent(SendOutcome::ChatDeferred)),
@@ -220,7 +224,7 @@ fn the_newcomer_offers_and_is_polite() {
 fn a_camera_switched_off_is_closed_and_announced() {
     let (mut call, now) = joined(&[1]);
     call.handle(now, Input::Command(Command::SetCamera(false)));
-    let off = MediaState { microphone: true, camera: false };
+    let off = MediaState { microphone: true, camera: false, screen: false };
     assert_eq!(drain(&mut call), vec![Output::Send(ClientMessage::Media(off)), Output::Capture(off)]);
 }
 

@@ -6,7 +6,7 @@ use call::{Call, Command, Input, Output, PeerInput, Signal};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, Resolution, ServerMessage};
 use std::time::{Duration, Instant};
 
-const BOTH: MediaState = MediaState { microphone: true, camera: true };
+const BOTH: MediaState = MediaState { microphone: true, camera: true, screen: false };
 const LARGE: Resolution = Resolution { max_width: 1280, max_height: 720 };
 const SMALL: Resolution = Resolution { max_width: 320, max_height: 180 };
 

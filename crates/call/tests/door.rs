@@ -10,7 +10,7 @@ use signaling::message::{
     ClientMessage, ErrorCode, ErrorMessage, LeaveReason, MediaState, ParticipantId, ServerMessage,
 };
 
-const BOTH: MediaState = MediaState { microphone: true, camera: true };
+const BOTH: MediaState = MediaState { microphone: true, camera: true, screen: false };
 
 fn id(text: &str) -> ParticipantId {
     ParticipantId(text.into())
@@ -143,7 +143,7 @@ fn only_a_host_sees_the_lobby() {
 fn a_muted_person_is_silent_and_may_unmute() {
     let mut one = One::new();
     one.joined();
-    let quiet = MediaState { microphone: false, camera: true };
+    let quiet = MediaState { microphone: false, camera: true, screen: false };
     let outputs = one.receive(ServerMessage::Room(RoomNews::Muted));
     assert_eq!(outputs, [Output::Send(ClientMessage::Media(quiet)), Output::Capture(quiet)]);
     assert_eq!(one.call.view().notice, Some(ErrorCode::Muted));

@@ -6,7 +6,7 @@ use call::{Call, Command, Input, Signal, Stage};
 use signaling::message::{LeaveReason, MediaState, ParticipantId, ServerMessage};
 use std::time::Instant;
 
-const MEDIA: MediaState = MediaState { microphone: true, camera: true };
+const MEDIA: MediaState = MediaState { microphone: true, camera: true, screen: false };
 
 fn handle(call: &mut Call, input: Input) {
     call.handle(Instant::now(), input);

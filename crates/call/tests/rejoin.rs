@@ -51,7 +51,8 @@ impl Rig {
     /// In a room with these, all connected.
     fn with(participants: &[(&str, &str)]) -> Rig {
         let mut rig = Rig { call: Call::new(), now: Instant::now(), stay: signer().stay(), starts: 1 };
-        let outputs = rig.input(Input::Command(join("soup", MediaState { microphone: true, camera: true })));
+        let outputs =
+            rig.input(Input::Command(join("soup", MediaState { microphone: true, camera: true, screen: false })));
         rig.stay = own_stay(&outputs).expect("the join has a nonce");
         rig.joined(participants);
         for (wire, _) in participants {

@@ -8,7 +8,7 @@ use signaling::message::{ClientMessage, IceCandidate, LeaveReason, MediaState, P
 use signaling::statement::{StatementError, Stay};
 use std::time::{Duration, Instant};
 
-const OFF: MediaState = MediaState { microphone: false, camera: false };
+const OFF: MediaState = MediaState { microphone: false, camera: false, screen: false };
 
 struct One {
     call: Call,

@@ -19,7 +19,7 @@ const GIVE_UP: Duration = Duration::from_secs(15);
 pub(crate) async fn run(options: CallOptions) -> Result<()> {
     let request = request(&options)?;
     let on = |choice: &Option<String>| choice.as_deref() != Some("off");
-    let media = MediaState { microphone: on(&options.microphone), camera: on(&options.camera) };
+    let media = MediaState { microphone: on(&options.microphone), camera: on(&options.camera), screen: false };
     let engine = Engine::start(EngineConfig {
         client: concat!("lunchroom-cli ", env!("CARGO_PKG_VERSION")).into(),
         key: key::device_key(options.key.as_deref())?,

@@ -29,7 +29,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 pub(crate) async fn run(options: MeasureOptions) -> Result<()> {
     let clock = Clock::new();
     print(json!({"t": "proc", "pid": std::process::id()}));
-    let media = MediaState { microphone: true, camera: options.send != 0 };
+    let media = MediaState { microphone: true, camera: options.send != 0, screen: false };
     let engine = Engine::start(config(&options, clock)?)?;
     engine.command(Command::Preview(media)).await?;
     if media.camera {

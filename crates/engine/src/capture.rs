@@ -321,7 +321,7 @@ impl Capture {
 
     /// Whether microphone and camera should appear as working to the others, as far as they are wanted.
     pub(crate) fn able(&self, now: Instant) -> MediaState {
-        MediaState { microphone: self.microphone.is_able(now), camera: self.camera.is_able(now) }
+        MediaState { microphone: self.microphone.is_able(now), camera: self.camera.is_able(now), screen: false }
     }
 
     /// The participants in the same room, who are not played.

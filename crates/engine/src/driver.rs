@@ -187,6 +187,7 @@ impl Driver {
         self.session.handle_timeout(now);
         self.devices.handle_timeout(now);
         self.session.set_able(now, self.devices.able(now));
+        self.session.set_sharing(now, self.sharing.is_on());
         loop {
             self.hand_over_inputs(now);
             if let Some(output) = self.session.poll_output() {

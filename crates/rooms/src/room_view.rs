@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     fn person(id: u32, camera: bool) -> Participant {
-        let media = MediaState { microphone: false, camera };
+        let media = MediaState { microphone: false, camera, screen: false };
         let (name, key) = ("x".into(), "k".into());
         Participant {
             id: ParticipantId(format!("p{id}")),

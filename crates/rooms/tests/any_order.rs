@@ -28,7 +28,7 @@ enum Step {
 }
 
 fn media() -> impl Strategy<Value = MediaState> {
-    (any::<bool>(), any::<bool>()).prop_map(|(microphone, camera)| MediaState { microphone, camera })
+    (any::<bool>(), any::<bool>()).prop_map(|(microphone, camera)| MediaState { microphone, camera, screen: false })
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -179,7 +179,7 @@ fn a_host_admits_people_one_by_one() {
         let outputs = server.join(session, &room, None);
         assert_eq!(room_news(&outputs, session), knocking(&room, Some("p1")));
     }
-    let outputs = server.say(&ben, ClientMessage::Media(MediaState { microphone: true, camera: false }));
+    let outputs = server.say(&ben, ClientMessage::Media(MediaState { microphone: true, camera: false, screen: false }));
     assert!(outputs.is_empty(), "nothing is sent yet: {outputs:?}");
     let outputs = server.keeper_does(&ada, RoomRequest::Lock { locked: false });
     assert_eq!(lobby(&outputs, &ada), None);

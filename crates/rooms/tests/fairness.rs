@@ -13,7 +13,7 @@ use signaling::message::{
 };
 use world::{OFF, World};
 
-const ON: MediaState = MediaState { microphone: true, camera: true };
+const ON: MediaState = MediaState { microphone: true, camera: true, screen: false };
 
 fn offer(to: &ParticipantId) -> ClientMessage {
     ClientMessage::Offer { to: to.clone(), sdp: "v".repeat(48_000), signature: None }

@@ -12,7 +12,7 @@ use signaling::message::{
     ServerMessage, SessionId,
 };
 
-const ON: MediaState = MediaState { microphone: true, camera: true };
+const ON: MediaState = MediaState { microphone: true, camera: true, screen: false };
 
 struct Server {
     rooms: Rooms,
@@ -337,7 +337,7 @@ fn media_states_are_forwarded_and_kept_for_newcomers() {
     let (ada, bob, eve) = (server.open("ada"), server.open("bob"), server.open("eve"));
     server.join(&ada, "soup");
     server.join(&bob, "soup");
-    let muted = MediaState { microphone: false, camera: true };
+    let muted = MediaState { microphone: false, camera: true, screen: false };
     let outputs = server.say(&ada, ClientMessage::Media(muted));
     let from = server.id(&ada);
     assert_eq!(outputs, [Output::Send { to: bob, message: ServerMessage::Media { from, media: muted } }]);

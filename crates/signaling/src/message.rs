@@ -461,7 +461,7 @@ pub struct Participant {
     pub avatar: Avatar,
 }
 
-/// Whether somebody's microphone and camera are on.
+/// Whether somebody's microphone and camera are on, and whether they share a screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct MediaState {
@@ -471,6 +471,9 @@ pub struct MediaState {
     /// The camera is on.
     #[serde(default)]
     pub camera: bool,
+    /// A screen is shared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub screen: bool,
 }
 
 /// The largest size that is of use to a receiver, like `RTCResolutionRestriction` of W3C WebRTC

@@ -1753,7 +1753,7 @@ export type TransferReason = "cancelled" | "too_many" | "too_large" | "too_much"
 export type TransferChoice = "accept" | "decline" | "pause" | "resume" | "cancel" | "remove";
 
 /**
- * Whether somebody's microphone and camera are on.
+ * Whether somebody's microphone and camera are on, and whether they share a screen.
  */
 export type MediaState = {
 /**
@@ -1763,7 +1763,11 @@ microphone: boolean,
 /**
  * The camera is on.
  */
-camera: boolean, };
+camera: boolean,
+/**
+ * A screen is shared.
+ */
+screen?: boolean, };
 
 /**
  * Arguments of `join`, which enters a room under the name in the settings.

@@ -26,6 +26,7 @@ impl Call {
         MediaState {
             microphone: self.media.microphone && self.able.microphone,
             camera: self.media.camera && self.able.camera,
+            screen: self.media.screen,
         }
     }
 
@@ -40,7 +41,8 @@ impl Call {
 
     /// Opens devices as wanted while a call is active, and closes them otherwise.
     pub(super) fn capture(&mut self) {
-        let allowed = if self.is_active() { self.media } else { MediaState::default() };
+        let wanted = MediaState { screen: false, ..self.media };
+        let allowed = if self.is_active() { wanted } else { MediaState::default() };
         if allowed != self.captured {
             self.captured = allowed;
             self.outputs.push_back(Output::Capture(allowed));

@@ -5,9 +5,9 @@ use codecs::ApmConfig;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-const ALL: MediaState = MediaState { microphone: true, camera: true };
-const CAMERA: MediaState = MediaState { microphone: false, camera: true };
-const NONE: MediaState = MediaState { microphone: false, camera: false };
+const ALL: MediaState = MediaState { microphone: true, camera: true, screen: false };
+const CAMERA: MediaState = MediaState { microphone: false, camera: true, screen: false };
+const NONE: MediaState = MediaState { microphone: false, camera: false, screen: false };
 
 /// The behaviour of a simulated device.
 #[derive(Default)]
@@ -297,7 +297,7 @@ async fn an_unresponsive_driver_is_reported_and_blocks_nobody() {
     rig.want(ALL, false);
     rig.until(|capture, _| is_live(&capture.microphone)).await;
     rig.skip(GRACE);
-    assert_eq!(rig.capture.able(rig.now()), MediaState { microphone: true, camera: false });
+    assert_eq!(rig.capture.able(rig.now()), MediaState { microphone: true, camera: false, screen: false });
     rig.skip(SILENT);
     assert_eq!(rig.codes(), ["device_failed"]);
     let asked = Instant::now();

@@ -188,6 +188,11 @@ impl CallSession {
         self.call.handle(now, Input::Able(able));
     }
 
+    /// Reports to the call whether we share a screen.
+    pub(crate) fn set_sharing(&mut self, now: Instant, on: bool) {
+        self.call.handle(now, Input::Sharing(on));
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         self.signalling.handle_timeout(now);
         self.call.handle_timeout(now);

@@ -188,7 +188,11 @@ impl Devices {
         if std::mem::replace(&mut self.sending, sending) != sending {
             self.audio.send(Control::Sending(sending));
         }
-        let wanted = MediaState { microphone: used || listening, camera: self.allowed.camera || self.preview.camera };
+        let wanted = MediaState {
+            microphone: used || listening,
+            camera: self.allowed.camera || self.preview.camera,
+            screen: false,
+        };
         self.capture.want(now, wanted, speaker, &self.audio);
     }
 

@@ -14,7 +14,7 @@ use signaling::message::{ClientMessage, ErrorCode, Hand, MediaState, Participant
 use signaling::parse;
 use signaling::server_session::ServerSession;
 
-pub(crate) const OFF: MediaState = MediaState { microphone: false, camera: false };
+pub(crate) const OFF: MediaState = MediaState { microphone: false, camera: false, screen: false };
 /// Unix milliseconds at the start.
 pub(crate) const NOW: u64 = 1_774_600_000_000;
 

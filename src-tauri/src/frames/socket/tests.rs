@@ -100,7 +100,10 @@ async fn is_sent_away(client: &mut Client) -> bool {
 #[tokio::test]
 async fn the_window_receives_frames_on_credit_and_levels() {
     let (engine, socket) = socket().await;
-    engine.command(Command::Preview(MediaState { microphone: true, camera: true })).await.expect("commanded");
+    engine
+        .command(Command::Preview(MediaState { microphone: true, camera: true, screen: false }))
+        .await
+        .expect("commanded");
     let mut client = window(&socket).await;
     say(&mut client, TILES).await;
     assert_eq!(picture(&mut client).await, (3, 160, 90, 0));
@@ -136,7 +139,10 @@ async fn pages_of_other_origins_are_refused() {
 #[tokio::test]
 async fn a_client_without_the_token_receives_nothing() {
     let (engine, socket) = socket().await;
-    engine.command(Command::Preview(MediaState { microphone: false, camera: true })).await.expect("commanded");
+    engine
+        .command(Command::Preview(MediaState { microphone: false, camera: true, screen: false }))
+        .await
+        .expect("commanded");
     for first in [r#"{"token":""}"#, r#"{"token":"0000"}"#, "nonsense", TILES, "{}"] {
         let mut client = connect(&socket.url, &[ORIGIN]).await.expect("let in");
         say(&mut client, first).await;
@@ -148,7 +154,10 @@ async fn a_client_without_the_token_receives_nothing() {
 #[tokio::test]
 async fn a_reloaded_window_replaces_the_old_client() {
     let (engine, socket) = socket().await;
-    engine.command(Command::Preview(MediaState { microphone: false, camera: true })).await.expect("commanded");
+    engine
+        .command(Command::Preview(MediaState { microphone: false, camera: true, screen: false }))
+        .await
+        .expect("commanded");
     let mut old = window(&socket).await;
     say(&mut old, TILES).await;
     picture(&mut old).await;
@@ -161,7 +170,10 @@ async fn a_reloaded_window_replaces_the_old_client() {
 #[tokio::test]
 async fn malformed_messages_are_tolerated() {
     let (engine, socket) = socket().await;
-    engine.command(Command::Preview(MediaState { microphone: false, camera: true })).await.expect("commanded");
+    engine
+        .command(Command::Preview(MediaState { microphone: false, camera: true, screen: false }))
+        .await
+        .expect("commanded");
     let mut client = window(&socket).await;
     for text in ["", "{}", r#"{"credit":-1}"#, r#"{"tiles":[{}]}"#, r#"{"tiles":5,"credit":1}"#] {
         say(&mut client, text).await;
