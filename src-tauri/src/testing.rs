@@ -74,6 +74,7 @@ pub(crate) fn call() -> CallView {
         spotlight: None,
         lobby: vec![],
         notice: None,
+        forwarded: false,
         notices: 0,
     }
 }

@@ -3,6 +3,7 @@
 mod call;
 mod consent;
 mod files;
+mod forwarded;
 mod headset;
 mod middle;
 mod nat;

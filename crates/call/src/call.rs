@@ -3,13 +3,17 @@
 mod chat;
 mod checks;
 mod door;
+mod forwarded;
 mod hand;
 mod media;
 mod people;
 mod reactions;
+mod stay;
 
 use self::checks::OwnCheck;
-use self::people::{Other, Seat};
+use self::forwarded::Forwarding;
+pub use self::forwarded::MAX_PICTURES;
+use self::people::{Direct, Other, Seat};
 use crate::event::{Command, Input, Output, SdpKind, SendOutcome, Signal};
 use crate::inflow::Incoming;
 use crate::link::Mend;
@@ -18,10 +22,10 @@ use crate::rejoin::{Rejoin, refuses_entry};
 use crate::unsent::{ChatRefusal, Unsent};
 use crate::view::{CallView, ChatLine, Ended, Stage};
 use signaling::board::Knocker;
+use signaling::forwarding::FORWARDER;
 use signaling::limits::MAX_PARTICIPANTS;
 use signaling::message::{
-    ClientMessage, ErrorCode, ErrorMessage, Hand, IceServer, LeaveReason, MediaState, Participant, ParticipantId,
-    Resolution, ServerMessage,
+    ClientMessage, ErrorCode, ErrorMessage, Hand, IceServer, MediaState, ParticipantId, Resolution, ServerMessage,
 };
 use signaling::statement::Signer;
 use std::collections::{BTreeMap, VecDeque};
@@ -78,6 +82,7 @@ pub struct Call {
     reaction: Reactions,
     own_reactions: OwnReactions,
     ice_servers: Vec<IceServer>,
+    forwarding: Forwarding,
     /// Maximum number of people in the room, including oneself. Further participants are ignored.
     most_people: usize,
     others: Vec<Other>,
@@ -124,6 +129,7 @@ impl Call {
             reaction: Reactions::default(),
             own_reactions: OwnReactions::default(),
             ice_servers: vec![],
+            forwarding: Forwarding::default(),
             most_people: MAX_PARTICIPANTS,
             others: vec![],
             chat: Arc::default(),
@@ -154,6 +160,7 @@ impl Call {
             Input::LocalCandidate { id, candidate } => self.local_candidate(&id, candidate),
             Input::Peer { id, input } => self.peer(now, &id, input),
             Input::NewSession { id, sdp, fingerprint } => self.new_session(now, id, sdp, fingerprint),
+            Input::Forwarder(input) => self.forwarder(now, input),
             Input::NetworkChanged => self.network_changed(now),
             Input::Checked(report) => self.checked(now, report),
         }
@@ -188,13 +195,22 @@ impl Call {
         self.give_up_missed(now);
         self.hide_reactions(now);
         for other in self.others.iter_mut().filter(|other| other.is_seated()) {
-            if let Some(most) = other.displayed.take_due(now) {
+            let Some(most) = other.displayed.take_due(now) else { continue };
+            self.forwarding.view_changed(now);
+            if other.direct == Direct::Open {
                 let to = other.participant.id.clone();
                 self.outputs.push_back(Output::Send(ClientMessage::Resolution { to, most }));
             }
         }
+        self.handle_forwarding_timeout(now);
+        self.mend(now);
+        self.pass_on_signals(now);
+    }
+
+    /// Repairs the direct connections. In a forwarded room nobody does.
+    fn mend(&mut self, now: Instant) {
         let server = self.reaches_server();
-        for other in self.others.iter_mut().filter(|other| other.is_seated() && other.is_trusted()) {
+        for other in self.others.iter_mut().filter(|other| self.forwarding.is_direct() && other.is_mended()) {
             let before = other.link.state;
             match other.link.take_due(now, server) {
                 Some(Mend::RestartIce) => {
@@ -206,7 +222,6 @@ impl Call {
             }
             self.changed |= before != other.link.state;
         }
-        self.pass_on_signals(now);
     }
 
     /// The latest time at which to call [`Call::handle_timeout`].
@@ -215,13 +230,17 @@ impl Call {
         let others = || everybody().filter(|other| other.is_seated());
         let missed = everybody().filter_map(Other::missed_until);
         let server = self.reaches_server();
-        let trusted = others().filter(|other| other.is_trusted());
-        let mending = trusted.flat_map(|o| o.link.poll_timeout(server).into_iter().chain(o.inflow.due()));
+        let mended = others().filter(|other| self.forwarding.is_direct() && other.is_mended());
+        let mending = mended.filter_map(|other| other.link.poll_timeout(server));
+        let signals = others().filter(|other| other.is_trusted()).filter_map(|other| other.inflow.due());
+        let forwarding = self.forwarding_timeout().filter(|_| self.in_room());
         let rejoining = self.rejoin.due().filter(|_| matches!(self.phase, Phase::Rejoining { .. }));
         let chat = self.unsent.due().filter(|_| matches!(self.phase, Phase::Joined { .. }));
         let chat = chat.max(self.rejoin.company().filter(|_| chat.is_some()));
         let reactions = self.reactions_due().filter(|_| self.in_room());
         mending
+            .chain(signals)
+            .chain(forwarding)
             .chain(missed)
             .chain(reactions)
             .chain(others().filter_map(|o| o.displayed.due()))
@@ -277,13 +296,14 @@ impl Call {
             announced: self.announced,
             hand: self.hand,
             reaction: self.reaction.shown(),
-            participants: self.others.iter().map(Other::view).collect(),
+            participants: self.others.iter().map(|other| other.view(self.forwarding.link())).collect(),
             unsent: self.unsent.view(),
             host: self.host.as_ref().map(|host| self.shown_id(host)),
             locked: self.locked,
             spotlight: self.spotlight.as_ref().map(|id| self.shown_id(id)),
             lobby: self.lobby.clone(),
             notice: self.notice,
+            forwarded: self.forwarding.is_ready(),
             notices: self.notices,
         }
     }
@@ -337,45 +357,11 @@ impl Call {
         self.handle_timeout(now);
     }
 
-    fn join(&mut self, room: String, invite: Option<String>, media: MediaState) {
-        if self.is_active() {
-            self.leave();
-        }
-        if room != self.room {
-            self.unsent.clear(); // lines for one room are not sent to another
-        }
-        (self.room, self.invite, self.media) = (room, invite, media);
-        self.chat = Arc::default();
-        self.notice = None;
-        self.rejoin = Rejoin::default();
-        self.check = OwnCheck::default(); // it may be another server
-        self.phase = Phase::Joining;
-        self.send_join();
-        self.capture();
-    }
-
-    fn send_join(&mut self) {
-        self.join = None;
-        let media = self.shown_media();
-        self.changed |= std::mem::replace(&mut self.announced, media) != media;
-        let nonce = self.signer.as_mut().map(|signer| {
-            signer.begin_stay();
-            signer.stay().nonce_text()
-        });
-        self.send(ClientMessage::Join { room: self.room.clone(), media, invite: self.invite.clone(), nonce });
-    }
-
-    fn leave(&mut self) {
-        if self.is_active() {
-            self.send(ClientMessage::Leave);
-            self.end(Ended::Left);
-        }
-    }
-
     fn signal(&mut self, now: Instant, signal: Signal) {
         match signal {
-            Signal::Welcome { ice_servers, max_participants } => {
+            Signal::Welcome { ice_servers, max_participants, max_forwarded } => {
                 self.ice_servers = ice_servers;
+                self.forwarding.set_most_people(max_forwarded);
                 self.most_people = max_participants.min(MAX_PARTICIPANTS);
             }
             Signal::Resumed { ice_servers } => {
@@ -424,37 +410,19 @@ impl Call {
         }
     }
 
-    /// Messages in flight may or may not have arrived.
-    fn session_lost(&mut self) {
-        self.unsent.session_lost();
-        self.changed = true;
-    }
-
-    /// The server no longer knows us, and previous ids are void. Join the same room again.
-    fn lost(&mut self, now: Instant) {
-        self.phase = match self.phase {
-            Phase::Idle | Phase::Ended(_) => return,
-            // Nobody remembers the knock: knock again.
-            Phase::Joining | Phase::Knocking => Phase::Joining,
-            Phase::Joined { .. } => Phase::Rejoining { since: now },
-            Phase::Reconnecting { since, .. } | Phase::Rejoining { since } => Phase::Rejoining { since },
-        };
-        self.send_join();
-        self.changed = true;
-    }
-
     fn message(&mut self, now: Instant, message: ServerMessage) {
         match message {
             ServerMessage::Joined { room, you, participants } => self.joined(now, room, you, participants),
             ServerMessage::Left { reason } => self.left(now, reason),
             ServerMessage::ParticipantJoined { participant } => self.participant_joined(now, participant),
-            ServerMessage::ParticipantLeft { id, reason: _ } => self.participant_left(&id),
+            ServerMessage::ParticipantLeft { id, reason: _ } => self.participant_left(now, &id),
             ServerMessage::ParticipantConnection { id, connected } => {
                 self.change(&id, |other| other.seat = Seat::Taken { connected })
             }
             ServerMessage::Offer { from, sdp, signature } => {
                 self.forward(now, &from, Incoming::Description { kind: SdpKind::Offer, sdp, signature });
             }
+            ServerMessage::Answer { from, sdp, .. } if from.0 == FORWARDER => self.forwarder_answered(sdp),
             ServerMessage::Answer { from, sdp, signature } => {
                 self.forward(now, &from, Incoming::Description { kind: SdpKind::Answer, sdp, signature });
             }
@@ -465,7 +433,18 @@ impl Call {
             ServerMessage::Resolution { from, most } => self.displayed_there(now, &from, most),
             ServerMessage::CheckConnection { from } => self.asked_to_check(now, &from),
             ServerMessage::ConnectionReport { from, report } => self.reported(&from, report),
-            ServerMessage::Media { from, media } => self.change(&from, |other| other.participant.media = media),
+            ServerMessage::Media { from, media } => {
+                self.change(&from, |other| other.participant.media = media);
+                self.forwarding.view_changed(now);
+                self.handle_timeout(now);
+            }
+            ServerMessage::Forwarded { on } => self.forwarded(now, on),
+            ServerMessage::Slots { slots } => self.slots(slots),
+            ServerMessage::FrameKey { from, key } => self.frame_key(now, &from, &key),
+            ServerMessage::SenderKey { from, epoch, sealed, signature } => {
+                self.sender_key(now, &from, epoch, &sealed, &signature);
+            }
+            ServerMessage::SenderKeysUndelivered { epoch, to } => self.sender_keys_undelivered(now, epoch, &to),
             ServerMessage::Hand { from, hand } => self.hand_changed(&from, hand),
             ServerMessage::Avatar { from, avatar } => self.change(&from, |other| other.participant.avatar = avatar),
             ServerMessage::Reaction { from, reaction } => self.reacted(now, &from, reaction),
@@ -474,13 +453,8 @@ impl Call {
             ServerMessage::Bye { code, retry_after_ms: None } if self.is_active() => self.end(Ended::Refused(code)),
             ServerMessage::Bye { .. } => {}
             ServerMessage::Room(news) => self.room_news(news),
-            // The session, the board, and forwarded rooms, in which only clients are that have announced it.
+            // The session and the board.
             ServerMessage::Challenge { .. }
-            | ServerMessage::Forwarded { .. }
-            | ServerMessage::Slots { .. }
-            | ServerMessage::FrameKey { .. }
-            | ServerMessage::SenderKey { .. }
-            | ServerMessage::SenderKeysUndelivered { .. }
             | ServerMessage::Welcome(_)
             | ServerMessage::Resumed { .. }
             | ServerMessage::Board(_)
@@ -494,53 +468,6 @@ impl Call {
         match &self.phase {
             Phase::Joined { you } | Phase::Reconnecting { you, .. } => Some(you),
             Phase::Idle | Phase::Joining | Phase::Knocking | Phase::Rejoining { .. } | Phase::Ended(_) => None,
-        }
-    }
-
-    /// Joins again if the server gave up the seat while we are here. Otherwise the call ends.
-    fn left(&mut self, now: Instant, reason: LeaveReason) {
-        use LeaveReason::{Left, Removed, Replaced, ServerStopping, Suspended, TableClosed, Timeout};
-        if reason == Left && matches!(self.phase, Phase::Joining | Phase::Knocking) {
-            return; // the answer to our leave, before that to the join that followed it
-        }
-        let kept = match reason {
-            Timeout | ServerStopping => self.seat_lost(now),
-            Left | Replaced | Removed | Suspended | TableClosed => false,
-        };
-        if self.is_active() && !kept {
-            self.end(Ended::Removed(reason));
-        }
-    }
-
-    /// Joins again, immediately or after a delay. Returns false if there was no seat, or if it was lost too often.
-    fn seat_lost(&mut self, now: Instant) -> bool {
-        let since = match self.phase {
-            Phase::Joined { .. } => now,
-            Phase::Reconnecting { since, .. } | Phase::Rejoining { since } => since,
-            Phase::Idle | Phase::Joining | Phase::Knocking | Phase::Ended(_) => return false,
-        };
-        let again = self.rejoin.plan(now);
-        if again {
-            self.phase = Phase::Rejoining { since };
-            self.changed = true;
-            self.handle_timeout(now);
-        }
-        again
-    }
-
-    fn joined(&mut self, now: Instant, room: String, you: ParticipantId, participants: Vec<Participant>) {
-        let asked = matches!(self.phase, Phase::Joining | Phase::Knocking | Phase::Rejoining { .. });
-        if !asked || room != self.room {
-            return; // an answer to an abandoned join
-        }
-        self.rejoin.joined(now, self.others.iter().map(|other| &other.participant));
-        self.miss_everybody(now);
-        self.phase = Phase::Joined { you };
-        self.forget_door(); // its new state follows
-        self.raise_lost_hand();
-        self.changed = true;
-        for participant in participants {
-            self.meet(now, participant, true);
         }
     }
 
@@ -573,17 +500,6 @@ impl Call {
     fn notify(&mut self, code: ErrorCode) {
         self.notice = Some(code);
         self.notices += 1;
-    }
-
-    fn end(&mut self, why: Ended) {
-        self.close_peers();
-        self.phase = Phase::Ended(why);
-        self.unsent.call_ended();
-        self.forget_door();
-        self.hand = None;
-        self.reaction = Reactions::default();
-        self.capture();
-        self.changed = true;
     }
 
     fn send(&mut self, message: ClientMessage) {

@@ -27,6 +27,21 @@ impl DisplayedSize {
         }
     }
 
+    /// The size that was sent last.
+    pub(crate) fn sent(&self) -> Option<Resolution> {
+        self.sent.map(|(size, _)| size)
+    }
+
+    /// Whether a window shows the camera, as far as is known.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.now.is_none_or(|(size, _)| !size.is_none())
+    }
+
+    /// There is another connection: the size is sent on it, too.
+    pub(crate) fn renew(&mut self) {
+        self.sent = None;
+    }
+
     /// When to send the current size, if it differs from the last one sent.
     pub(crate) fn due(&self) -> Option<Instant> {
         let (size, since) = self.now?;

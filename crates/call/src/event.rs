@@ -2,6 +2,7 @@
 
 use crate::link::PeerInput;
 use crate::view::Distrust;
+use e2ee::{SenderKey, Stream};
 use signaling::board::RoomRequest;
 use signaling::connection_report::ConnectionReport;
 use signaling::message::{
@@ -82,6 +83,8 @@ pub enum Input {
         /// The change.
         input: PeerInput,
     },
+    /// Something about the connection to the server's forwarder.
+    Forwarder(ForwarderInput),
     /// The network of this machine has changed: another address or another way out.
     NetworkChanged,
     /// The check of an [`Output::CheckConnection`] has ended.
@@ -95,6 +98,25 @@ pub enum Input {
         sdp: String,
         /// The certificate that the participant signed.
         fingerprint: Fingerprint,
+    },
+}
+
+/// What happens on the connection to the forwarder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForwarderInput {
+    /// The connection has made its offer.
+    Offer {
+        /// Session description.
+        sdp: String,
+    },
+    /// The connection's state changed.
+    State(PeerInput),
+    /// The first frame of this stream of a participant was decrypted, on this connection.
+    Received {
+        /// The participant.
+        id: ParticipantId,
+        /// The stream.
+        stream: Stream,
     },
 }
 
@@ -126,6 +148,8 @@ pub enum Signal {
         ice_servers: Vec<IceServer>,
         /// Maximum number of people in a room of this server.
         max_participants: usize,
+        /// The same for forwarded rooms. `None` if the server forwards nothing.
+        max_forwarded: Option<usize>,
     },
     /// The broken session continues; nothing was lost.
     Resumed {
@@ -211,13 +235,53 @@ pub enum Output {
         /// The size.
         most: Resolution,
     },
-    /// Close a peer connection.
+    /// Close everything that concerns a participant.
     ClosePeer {
         /// The participant.
         id: ParticipantId,
     },
+    /// Close the peer connection. The participant's media arrives from the forwarder.
+    CloseDirect {
+        /// The participant.
+        id: ParticipantId,
+    },
+    /// Something about the connection to the server's forwarder.
+    Forwarder(ForwarderOutput),
     /// Open exactly these devices for the call, and close the others.
     Capture(MediaState),
+}
+
+/// Actions for the connection to the server's forwarder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ForwarderOutput {
+    /// Create a connection, in place of any that there is, and make the offer.
+    Open {
+        /// STUN and TURN servers.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Pass the forwarder's answer to the connection.
+    Answer {
+        /// Session description.
+        sdp: String,
+    },
+    /// Encrypt what is sent with this key from now on. Nothing is sent before the first.
+    Use(SenderKey),
+    /// A participant's media may arrive there.
+    Add {
+        /// The participant.
+        id: ParticipantId,
+    },
+    /// A participant encrypts with this key.
+    Key {
+        /// The participant.
+        id: ParticipantId,
+        /// The key.
+        key: SenderKey,
+    },
+    /// The numbers of participants, by which packets name their author (CSRC). Others stay as they were.
+    Authors(Vec<(u32, ParticipantId)>),
+    /// Close the connection, and forget all keys.
+    Close,
 }
 
 /// A signal for one peer connection.

@@ -16,7 +16,8 @@ mod vectors;
 mod view;
 
 pub use call::Call;
-pub use event::{Command, Input, Output, PeerSignal, SdpKind, SendOutcome, Signal};
+pub use call::MAX_PICTURES;
+pub use event::{Command, ForwarderInput, ForwarderOutput, Input, Output, PeerSignal, SdpKind, SendOutcome, Signal};
 pub use link::{LinkState, PeerInput, Repair};
 pub use reactions::ShownReaction;
 pub use unsent::{ChatRefusal, MAX_BYTES as MAX_UNSENT_BYTES, MAX_LINES as MAX_UNSENT_LINES, NotSaid, UnsentLine};

@@ -184,6 +184,16 @@ impl LinkMonitor {
         }
     }
 
+    /// Since when the connection works.
+    pub(crate) fn works_since(&self) -> Option<Instant> {
+        self.connected.filter(|_| self.works())
+    }
+
+    /// Whether there is no connection until the next renewal.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
     /// Whether media flows, as far as is known, and ICE is not being restarted.
     pub(crate) fn works(&self) -> bool {
         self.state == State::Connected && self.restarting.is_none()

@@ -106,6 +106,9 @@ pub struct CallView {
     /// The last error, for a notice.
     #[serde(skip)]
     pub notice: Option<ErrorCode>,
+    /// Whether media comes from the server's forwarder, and goes to it.
+    #[serde(skip)]
+    pub forwarded: bool,
     /// Number of notices so far. It distinguishes repeated notices.
     #[serde(skip)]
     pub notices: u64,

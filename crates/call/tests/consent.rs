@@ -4,12 +4,16 @@
 mod people;
 
 use call::{
-    Call, Command, Distrust, Input, LinkState, Output, PeerInput, PeerSignal, Repair, SdpKind, SendOutcome, Signal,
+    Call, Command, Distrust, ForwarderInput, ForwarderOutput, Input, LinkState, Output, PeerInput, PeerSignal, Repair,
+    SdpKind, SendOutcome, Signal,
 };
+use e2ee::Stream;
 use people::{CERTIFICATE, sdp};
 use proptest::prelude::*;
 use signaling::board::RoomNews;
+use signaling::forwarding::{FrameKey, Published, SlotInfo};
 use signaling::message::*;
+use signaling::statement::frames::FramePublicKey;
 use std::time::{Duration, Instant};
 
 fn id(n: u8) -> ParticipantId {
@@ -31,6 +35,16 @@ fn signed_offer(from: u8, stay: u64) -> ServerMessage {
     people::offer(&format!("p{from}"), "lunch", us.stay())
 }
 
+/// A participant's announcement of a key for frames, in their first stay. That of the last one is forged.
+fn frame_key(n: u8) -> FrameKey {
+    let key: FramePublicKey = [n; 32];
+    people::signer_of(&format!("p{}", n.min(2))).announce("lunch", &key)
+}
+
+fn slot(n: u8) -> SlotInfo {
+    SlotInfo { mid: "v0".into(), id: id(n), kind: Published::Camera, csrc: n.into() }
+}
+
 fn from_server() -> impl Strategy<Value = ServerMessage> {
     let who = 0u8..4;
     prop_oneof![
@@ -47,6 +61,9 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
         who.clone().prop_map(|n| ServerMessage::Answer { from: id(n), sdp: "v=0".into(), signature: None }),
         who.clone().prop_map(|n| ServerMessage::Candidate { from: id(n), candidate: IceCandidate::default() }),
         who.clone().prop_map(|n| ServerMessage::Resolution { from: id(n), most: Resolution::NONE }),
+        any::<bool>().prop_map(|on| ServerMessage::Forwarded { on }),
+        who.clone().prop_map(|n| ServerMessage::FrameKey { from: id(n), key: frame_key(n) }),
+        who.clone().prop_map(|n| ServerMessage::Slots { slots: vec![slot(n)] }),
         who.prop_map(|n| ServerMessage::Chat { from: id(n), text: "hi".into(), at: 0 }),
         Just(ServerMessage::Error(ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None })),
         Just(ServerMessage::Room(RoomNews::Knocking { room: "lunch".into() })),
@@ -66,7 +83,7 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
 fn from_outside() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => from_server().prop_map(|m| Input::Signal(Signal::Message(m))),
-        1 => Just(Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: 12 })),
+        1 => Just(Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: 12, max_forwarded: Some(60) })),
         1 => Just(Input::Signal(Signal::Resumed { ice_servers: vec![] })),
         1 => Just(Input::Signal(Signal::Disconnected)),
         1 => Just(Input::NetworkChanged),
@@ -75,8 +92,14 @@ fn from_outside() -> impl Strategy<Value = Input> {
         1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Failed }),
         1 => (0u8..4).prop_map(|n| Input::Peer { id: id(n), input: PeerInput::Broken }),
         1 => (0u8..4).prop_map(|n| Input::NewSession { id: id(n), sdp: "v=0".into(), fingerprint: CERTIFICATE }),
+        1 => forwarder_state().prop_map(|state| Input::Forwarder(ForwarderInput::State(state))),
+        1 => (0u8..4).prop_map(|n| Input::Forwarder(ForwarderInput::Received { id: id(n), stream: Stream::Camera })),
         1 => (0u8..4).prop_map(|n| Input::LocalDescription { id: id(n), kind: SdpKind::Offer, sdp: "v=0".into() }),
     ]
+}
+
+fn forwarder_state() -> impl Strategy<Value = PeerInput> {
+    prop_oneof![3 => Just(PeerInput::Connected), 1 => Just(PeerInput::Failed), 1 => Just(PeerInput::Broken)]
 }
 
 fn from_person() -> impl Strategy<Value = Input> {
@@ -168,12 +191,26 @@ proptest! {
         }
         call.handle(now, Input::Command(Command::Leave));
         outputs.extend(drain(&mut call));
-        let mut open = std::collections::BTreeSet::new();
+        let mut known = std::collections::BTreeSet::new();
+        let (mut open, mut forwarder) = (std::collections::BTreeSet::new(), false);
         let mut capture = MediaState::default();
         for output in outputs {
             match output {
-                Output::OpenPeer { id, .. } => prop_assert!(open.insert(id), "a connection opened twice"),
-                Output::ClosePeer { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
+                Output::OpenPeer { id, .. } => {
+                    known.insert(id.clone());
+                    prop_assert!(open.insert(id), "a connection opened twice");
+                }
+                Output::CloseDirect { id } => prop_assert!(open.remove(&id), "an unknown connection closed"),
+                Output::ClosePeer { id } => {
+                    open.remove(&id);
+                    prop_assert!(known.remove(&id), "nobody is closed");
+                }
+                Output::Forwarder(ForwarderOutput::Open { .. }) => forwarder = true,
+                Output::Forwarder(ForwarderOutput::Close) => forwarder = false,
+                Output::Forwarder(ForwarderOutput::Add { id }) => drop(known.insert(id)),
+                Output::Forwarder(ForwarderOutput::Key { id, .. }) => prop_assert!(known.contains(&id)),
+                Output::Forwarder(ForwarderOutput::Use(_) | ForwarderOutput::Answer { .. }) => prop_assert!(forwarder),
+                Output::Forwarder(ForwarderOutput::Authors(_)) => {}
                 Output::Signal { id, .. }
                 | Output::RestartIce { id, .. }
                 | Output::Reoffer { id }
@@ -183,7 +220,7 @@ proptest! {
                 Output::Send(_) | Output::ProbeServer | Output::CheckConnection => {}
             }
         }
-        prop_assert!(open.is_empty());
+        prop_assert!(known.is_empty() && open.is_empty() && !forwarder);
         prop_assert_eq!(capture, MediaState::default());
         for input in after {
             call.handle(now, input);
@@ -413,7 +450,10 @@ fn a_flood_of_candidates_is_limited_and_affects_nobody_else() {
 fn participants_beyond_the_limit_are_not_connected() {
     for (announced, most) in [(12, 11), (6, 5), (100_000, 11), (0, 0)] {
         let (mut call, now) = (Call::new(), Instant::now());
-        call.handle(now, Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: announced }));
+        call.handle(
+            now,
+            Input::Signal(Signal::Welcome { ice_servers: vec![], max_participants: announced, max_forwarded: None }),
+        );
         call.handle(now, join());
         let message = ServerMessage::Joined { room: "lunch".into(), you: id(255), participants: vec![person(0)] };
         call.handle(now, Input::Signal(Signal::Message(message)));

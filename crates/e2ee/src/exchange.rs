@@ -11,6 +11,7 @@
 //! somebody who has gone decrypts nothing from a second later on.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use signaling::forwarding::{FrameKey, SealedKey};
@@ -96,6 +97,13 @@ struct Sending {
 struct Change {
     since: Instant,
     has_anybody_left: bool,
+}
+
+impl fmt::Debug for KeyExchange {
+    /// Shows no secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyExchange").field("room", &self.room).field("epoch", &self.epoch).finish_non_exhaustive()
+    }
 }
 
 impl KeyExchange {

@@ -1,16 +1,19 @@
 //! Sound in both directions: one thread captures, processes, encodes, decodes, mixes and plays blocks of 10 ms.
 
 use crate::chime::Chime;
+use crate::incoming_sound::IncomingSound;
 use crate::levels::{Levels, Loudness, PacketLevels};
 use crate::lip_sync::SoundIn;
 use crate::playing::{Playing, Room, Volumes, volume_of};
+use crate::sealing::FrameSeal;
 use crate::sound_check::{SoundCheck, SoundCheckView};
 use crate::voice::{Voice, VoiceEncoder};
-use codecs::{Apm, ApmConfig, OpusDecoder};
+use codecs::{Apm, ApmConfig};
 use devices::{Microphone, Speaker};
+use e2ee::{SenderKey, Stream};
 use media::active_speaker::{self, ActiveSpeaker, Speech};
 use media::audio::BLOCK;
-use media::jitter::{AudioBuffer, AudioBufferStats};
+use media::jitter::AudioBufferStats;
 use media::level::{AudioLevel, SILENCE_DBFS};
 use media::mixer::Mixer;
 use peer::{MediaOut, OutgoingSound};
@@ -49,12 +52,21 @@ pub trait AudioTap: Send {
 
 /// A command to the audio thread.
 pub(crate) enum Control {
-    /// Plays this participant.
-    Add(ParticipantId, MediaOut, Arc<SoundIn>),
-    /// The connection is established: starts sending to this participant.
-    Connected(ParticipantId),
+    /// Plays what arrives of this participant by the route with this number. It replaces those with lower numbers as soon
+    /// as sound comes.
+    Play(ParticipantId, u64, Arc<SoundIn>),
+    /// The route with this number has ended.
+    StopPlaying(ParticipantId, u64),
     /// Removes a participant who has left.
     Remove(ParticipantId),
+    /// This connection is established: starts sending to this participant.
+    Send(ParticipantId, MediaOut),
+    /// Stops that.
+    StopSending(ParticipantId),
+    /// Sends to the forwarder, or stops. Nothing is sent before there is a key.
+    SendToForwarder(Option<MediaOut>),
+    /// Encrypts with this key for the forwarder from now on.
+    Key(Option<SenderKey>),
     /// Replaces or removes the microphone.
     Microphone(Option<Microphone>),
     /// Replaces or removes the loudspeaker.
@@ -97,6 +109,9 @@ impl Audio {
                 inbox,
                 tap,
                 others: vec![],
+                receivers: vec![],
+                forwarder: None,
+                seal: FrameSeal::new(Stream::Audio),
                 microphone: None,
                 speaker: None,
                 sending: false,
@@ -132,6 +147,10 @@ struct Worker {
     inbox: Receiver<Control>,
     tap: Option<Box<dyn AudioTap>>,
     others: Vec<Other>,
+    /// The connections that are sent our sound, but for the one to the forwarder.
+    receivers: Vec<(ParticipantId, MediaOut)>,
+    forwarder: Option<MediaOut>,
+    seal: FrameSeal,
     microphone: Option<Microphone>,
     speaker: Option<Speaker>,
     /// The gate of the microphone: while it is false, no sound reaches the encoder.
@@ -161,15 +180,11 @@ struct Worker {
 
 struct Other {
     id: ParticipantId,
-    media: MediaOut,
-    sound: Arc<SoundIn>,
-    buffer: AudioBuffer,
-    decoder: OpusDecoder,
+    incoming: IncomingSound,
     block: [f32; BLOCK],
     loudness: Loudness,
     packet_levels: PacketLevels,
     playing: Playing,
-    connected: bool,
 }
 
 impl Worker {
@@ -216,13 +231,7 @@ impl Worker {
         self.mixer = Mixer::new();
         self.apm = Apm::new(self.apm.config());
         self.check = None;
-        for other in &mut self.others {
-            other.buffer = AudioBuffer::new();
-            match OpusDecoder::new() {
-                Ok(decoder) => other.decoder = decoder,
-                Err(error) => tracing::error!("no Opus decoder: {error}"),
-            }
-        }
+        self.others.iter_mut().for_each(|other| other.incoming.renew());
     }
 
     fn report_trouble(&mut self) {
@@ -257,9 +266,18 @@ impl Worker {
 
     fn control(&mut self, control: Control) {
         match control {
-            Control::Add(id, media, sound) => self.add(id, media, sound),
-            Control::Connected(id) => self.others.iter_mut().filter(|o| o.id == id).for_each(|o| o.connected = true),
+            Control::Play(id, route, sound) => self.play_route(id, route, sound),
+            Control::StopPlaying(id, route) => {
+                self.others.iter_mut().filter(|o| o.id == id).for_each(|o| o.incoming.remove(route));
+            }
             Control::Remove(id) => self.others.retain(|o| o.id != id),
+            Control::Send(id, media) => {
+                self.receivers.retain(|(receiver, _)| *receiver != id);
+                self.receivers.push((id, media));
+            }
+            Control::StopSending(id) => self.receivers.retain(|(receiver, _)| *receiver != id),
+            Control::SendToForwarder(media) => self.forwarder = media,
+            Control::Key(key) => self.seal.set_key(key.as_ref()),
             Control::Microphone(microphone) => {
                 self.microphone = microphone;
                 self.voice.clear();
@@ -283,33 +301,26 @@ impl Worker {
             Control::Chime(until) => self.chime = Some((Chime::default(), until)),
             Control::SoundCheck(on) => self.check = on.then(|| SoundCheck::start(Instant::now())).flatten(),
             Control::Stats(answer) => {
-                let stats = self.others.iter().map(|o| (o.id.clone(), o.buffer.stats())).collect();
+                let stats = self.others.iter().map(|o| (o.id.clone(), o.incoming.stats())).collect();
                 let _ = answer.send(stats); // the receiver may be dropped
             }
         }
     }
 
-    fn add(&mut self, id: ParticipantId, media: MediaOut, sound: Arc<SoundIn>) {
-        // A new connection to somebody in the same room is still one to somebody in the same room.
-        let before = self.others.iter().position(|o| o.id == id).map(|at| self.others.remove(at).playing);
-        let playing = before.unwrap_or_else(|| Playing::new(volume_of(&self.volumes, &id)));
-        match OpusDecoder::new() {
-            Ok(decoder) => {
-                self.others.push(Other {
-                    id,
-                    media,
-                    sound,
-                    buffer: AudioBuffer::new(),
-                    decoder,
-                    block: [0.0; BLOCK],
-                    loudness: Loudness::default(),
-                    packet_levels: PacketLevels::default(),
-                    playing,
-                    connected: false,
-                });
-            }
-            Err(error) => tracing::error!("no Opus decoder: {error}"),
+    fn play_route(&mut self, id: ParticipantId, route: u64, sound: Arc<SoundIn>) {
+        if let Some(other) = self.others.iter_mut().find(|o| o.id == id) {
+            return other.incoming.add(route, sound);
         }
+        let mut incoming = IncomingSound::default();
+        incoming.add(route, sound);
+        self.others.push(Other {
+            playing: Playing::new(volume_of(&self.volumes, &id)),
+            id,
+            incoming,
+            block: [0.0; BLOCK],
+            loudness: Loudness::default(),
+            packet_levels: PacketLevels::default(),
+        });
     }
 
     fn capture(&mut self) {
@@ -341,33 +352,31 @@ impl Worker {
         let (rtp_timestamp, marker) = self.clock.next(now, voice.samples);
         let captured = now - Duration::from_secs_f64(voice.samples as f64 / 48_000.0);
         let level = AudioLevel::new(voice.rms_dbfs, self.own_speech.is_voice(voice.rms_dbfs));
-        let connected = || self.others.iter().filter(|o| o.connected);
-        for other in connected().filter(|_| voice.needed) {
-            let data = voice.packet.clone();
-            other.media.audio_captured(OutgoingSound { captured, rtp_timestamp, data, marker, level });
+        let forwarder = self.forwarder.as_ref().filter(|_| self.seal.is_ready());
+        if voice.needed {
+            let sound = |data| OutgoingSound { captured, rtp_timestamp, data, marker, level };
+            self.receivers.iter().for_each(|(_, media)| media.audio_captured(sound(voice.packet.clone())));
+            if let Some(media) = forwarder
+                && let Some(sealed) = self.seal.seal(&voice.packet)
+            {
+                media.audio_captured(sound(sealed));
+            }
         }
-        self.voice.follow(now, || connected().map(|other| other.media.audio_need()));
+        let all = || self.receivers.iter().map(|(_, media)| media).chain(forwarder);
+        self.voice.follow(now, || all().map(MediaOut::audio_need));
     }
 
     fn play(&mut self) {
         let now = Instant::now();
         for other in &mut self.others {
-            while let Some(packet) = other.sound.packets.pop() {
-                if packet.age == 0 {
-                    other.packet_levels.push(packet.level);
-                }
-                other.buffer.push(packet);
-            }
-            other.buffer.set_extra_delay(other.sound.extra());
+            let levels = &mut other.packet_levels;
+            other.incoming.take_in(|level| levels.push(level));
         }
         self.chime.take_if(|(_, until)| *until <= now);
         let Some(speaker) = &mut self.speaker else { return };
         while speaker.wanted() >= BLOCK {
             for other in &mut self.others {
-                let pulled = other.buffer.pull(now, &mut other.decoder, &mut other.block);
-                if let Some(rtp_timestamp) = pulled.rtp_timestamp {
-                    other.sound.set_audible(rtp_timestamp, now + speaker.latency());
-                }
+                other.incoming.pull(now, speaker.latency(), &mut other.block);
                 other.loudness.push(&other.block);
                 other.playing.play(&mut other.block, &mut self.room);
             }

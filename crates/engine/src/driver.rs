@@ -29,7 +29,7 @@ use crate::config::{Command, EngineConfig};
 use crate::files::{self, Control, Files};
 use crate::levels::Levels;
 use crate::network::{self, NetworkReport};
-use crate::participant::{self, ConnectionEvent, FromConnection};
+use crate::participant::{self, ConnectionEvent, FromConnection, Lines};
 use crate::request::Request;
 use crate::share_out::ShareOut;
 use crate::signal::{self, FromSocket, Signalling};
@@ -110,7 +110,7 @@ impl Driver {
             session,
             board: BoardSession::new(),
             devices: devices_part,
-            peers: Peers::new(settings, seed, audio, video, share, connection_events),
+            peers: Peers::new(settings, seed, audio, video, share, connection_events)?,
             sharing,
             checks: Checks::new(reports),
             files,
@@ -211,7 +211,7 @@ impl Driver {
 
     /// A connection has been made: its data channel is for files.
     fn share_files(&self, (_, id, event): &FromConnection) {
-        if let ConnectionEvent::Ready(media, Some(channel)) = event
+        if let ConnectionEvent::Ready(media, Lines::Direct(Some(channel))) = event
             && let Some(person) = self.people(std::slice::from_ref(id)).pop()
         {
             self.files.send(Control::Connected { person, channel: channel.clone(), media: media.clone() });
@@ -253,6 +253,8 @@ impl Driver {
             Output::ProbeServer => self.session.probe_server(now),
             Output::Resolution { id, most } => self.peers.set_resolution(id, most),
             Output::ClosePeer { id } => self.peers.close(&id),
+            Output::CloseDirect { id } => self.peers.close_direct(&id),
+            Output::Forwarder(output) => self.peers.forward(output, self.session.fingerprint()),
             Output::Capture(media) => self.devices.set_allowed(media),
         }
     }
@@ -396,11 +398,14 @@ impl Driver {
         let devices = self.devices.take_changed();
         let offline = std::mem::take(&mut self.offline_changed);
         let share = self.sharing.take_changed();
-        let sharing = self.peers.take_sharing_changed();
         let problems = self.session.take_problem_changed() | self.peers.take_changed() | devices | offline | share;
         if call {
             self.set_volumes();
+            let call = self.session.call_view();
+            let screens = call.participants.iter().map(|one| (&one.info.id, one.info.media.screen));
+            self.peers.set_forwarded_screens(screens);
         }
+        let sharing = self.peers.take_sharing_changed();
         let transfers = std::mem::take(&mut self.transfers_changed);
         if !(session | call | board | devices | problems | sharing | transfers) {
             return;

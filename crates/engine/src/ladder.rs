@@ -79,6 +79,11 @@ fn sizes(source: Size, alone: bool) -> impl DoubleEndedIterator<Item = Size> {
     steps.iter().map(move |s| scaled(source, *s)).filter(move |r| r.height.min(r.width) >= 90 || *r == source)
 }
 
+/// The sizes of a camera's encodings for a forwarder, smallest first.
+pub(crate) fn simulcast(source: Size) -> Vec<Size> {
+    sizes(source, false).rev().collect()
+}
+
 /// The smallest size that fills the displayed size when enlarged by at most an eighth, which is not visible.
 pub(crate) fn covering(source: Size, most: Option<Resolution>, alone: bool) -> Size {
     let Some(most) = most else { return source };

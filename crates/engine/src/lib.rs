@@ -24,8 +24,10 @@ mod encode_load;
 mod engine;
 mod feed;
 mod files;
+mod forwarded_in;
 #[cfg(test)]
 mod howling;
+mod incoming_sound;
 mod ladder;
 mod levels;
 mod line;
@@ -36,6 +38,7 @@ mod network;
 mod participant;
 mod playing;
 mod request;
+mod sealing;
 mod share_out;
 mod signal;
 mod slowness;

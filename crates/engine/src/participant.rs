@@ -1,7 +1,9 @@
-//! One remote participant: the task of the peer connection, the pictures and the sound.
+//! One remote participant: what is received of them, and the task of the peer connection with them. The connection to the
+//! forwarder has the same kind of task.
 
 use crate::lip_sync::SoundIn;
-use crate::video_in::{self, VideoInThread};
+use crate::video_in::{self, AskKeyframe, VideoInThread};
+use e2ee::Stream;
 use peer::{
     DataChannel, DescriptionKind, FarSession, IceServer, MediaOut, MediaSink, Peer, PeerConfig, PeerError, PeerEvent,
     PeerStats, TrackHandle,
@@ -24,8 +26,8 @@ pub(crate) const MESSAGES: usize = 256;
 /// A command to a peer connection's task.
 pub(crate) enum PeerCommand {
     Offer,
-    /// The certificate is the one that the participant signed.
-    Description(DescriptionKind, String, Fingerprint),
+    /// The certificate is the one that the participant signed. The forwarder signs none.
+    Description(DescriptionKind, String, Option<Fingerprint>),
     Candidate(Option<IceCandidate>),
     /// With these STUN and TURN servers.
     RestartIce(Vec<IceServer>),
@@ -39,10 +41,12 @@ pub(crate) enum PeerCommand {
 #[derive(Debug)]
 pub(crate) enum ConnectionEvent {
     /// The connection is ready to negotiate.
-    Ready(MediaOut, Option<DataChannel>),
+    Ready(MediaOut, Lines),
     Peer(PeerEvent),
     /// The line of our share was added.
     Share(TrackHandle),
+    /// The first frame of this stream of a participant was decrypted, on this connection to the forwarder.
+    Received(ParticipantId, Stream),
     /// The connection refused something, or could not be created.
     Problem(PeerError),
     /// The connection could not be created, or has ended. No event follows.
@@ -52,66 +56,111 @@ pub(crate) enum ConnectionEvent {
 /// An event, with the connection's number and the participant's id.
 pub(crate) type FromConnection = (u64, ParticipantId, ConnectionEvent);
 
-/// One remote participant. Dropping it closes the connection and ends its threads.
+/// What a connection has beside a line for sound and one for a camera.
+#[derive(Debug)]
+pub(crate) enum Lines {
+    /// With a participant: a channel for files.
+    Direct(Option<DataChannel>),
+    /// To the forwarder: the encodings of the camera, smallest first, and a screen.
+    Forwarder([TrackHandle; 3], TrackHandle),
+}
+
+/// One remote participant. Dropping it closes the connection and ends the threads.
 pub(crate) struct Participant {
-    /// Identifies this connection: after a restart of the server, another participant may have the same id.
-    pub(crate) number: u64,
-    pub(crate) commands: mpsc::Sender<PeerCommand>,
     pub(crate) video: VideoInThread,
+    /// The connection with them, if there is one.
+    pub(crate) direct: Option<Direct>,
+    /// Whether their media may arrive from the forwarder.
+    pub(crate) is_forwarded: bool,
+    /// Whether they share a screen in a forwarded room.
+    pub(crate) shares_forwarded: bool,
+}
+
+/// The connection with a participant.
+pub(crate) struct Direct {
+    pub(crate) connection: Connection,
     pub(crate) audio: Arc<SoundIn>,
-    pub(crate) media: Option<MediaOut>,
     /// The largest size at which they show our camera, if reported.
     pub(crate) most: Option<Resolution>,
     /// The line on which they share a screen.
     pub(crate) screen: Option<String>,
-    /// Whether the connection was ever established.
-    pub(crate) connected: bool,
     /// Whether our share was requested on this connection.
     pub(crate) shares: bool,
     /// Their side of the connection, from their newest description.
     pub(crate) far: Option<FarSession>,
+}
+
+/// A connection in its own task. Dropping it closes the connection.
+pub(crate) struct Connection {
+    /// Identifies this connection: after a restart of the server, another participant may have the same id.
+    pub(crate) number: u64,
+    pub(crate) commands: mpsc::Sender<PeerCommand>,
+    pub(crate) media: Option<MediaOut>,
+    /// Whether the connection was ever established.
+    pub(crate) connected: bool,
     task: AbortHandle,
 }
 
 impl Participant {
-    /// Creates the connection in its own task.
-    pub(crate) fn open(
+    /// Starts the threads of somebody of whom nothing is received yet.
+    pub(crate) fn new(id: &ParticipantId) -> std::io::Result<Self> {
+        let video = video_in::start(&id.0)?;
+        Ok(Self { video, direct: None, is_forwarded: false, shares_forwarded: false })
+    }
+
+    /// Whether they share a screen.
+    pub(crate) fn is_sharing(&self) -> bool {
+        self.shares_forwarded || self.direct.as_ref().is_some_and(|direct| direct.screen.is_some())
+    }
+
+    /// Creates the connection with them.
+    pub(crate) fn connect(
+        &mut self,
         id: ParticipantId,
         number: u64,
         config: PeerConfig,
         reports: mpsc::Sender<FromConnection>,
-    ) -> std::io::Result<Self> {
-        let (commands, inbox) = mpsc::channel(COMMANDS);
-        let out: Arc<OnceLock<MediaOut>> = Arc::default();
-        let asked = out.clone();
+    ) {
         let audio = Arc::new(SoundIn::new(Instant::now()));
-        let (sink, video) = video_in::start(&id.0, audio.clone(), move || {
-            if let Some(media) = asked.get() {
-                media.request_keyframe();
-            }
-        })?;
-        let task = tokio::spawn(async move {
-            run((number, &id), config, Arc::new(sink), out, inbox, &reports).await;
-            let _ = reports.send((number, id, ConnectionEvent::Ended)).await; // the engine may be gone
-        });
-        let task = task.abort_handle();
-        Ok(Self {
-            number,
-            commands,
-            video,
-            audio,
-            media: None,
-            most: None,
-            screen: None,
-            connected: false,
-            shares: false,
-            far: None,
-            task,
-        })
+        let (out, ask) = asking();
+        let Some(sink) = self.video.sink(number, audio.clone(), ask) else { return };
+        let connection = Connection::open(id, number, config, Arc::new(sink), out, reports);
+        self.direct = Some(Direct { connection, audio, most: None, screen: None, shares: false, far: None });
     }
 }
 
-impl Drop for Participant {
+/// A way to request keyframes on a connection that does not exist yet.
+pub(crate) fn asking() -> (Arc<OnceLock<MediaOut>>, AskKeyframe) {
+    let out: Arc<OnceLock<MediaOut>> = Arc::default();
+    let asked = out.clone();
+    let ask = Box::new(move |mid: &str| {
+        if let Some(media) = asked.get() {
+            media.request_keyframe(mid);
+        }
+    });
+    (out, ask)
+}
+
+impl Connection {
+    /// Creates the connection. `out` receives its media output.
+    pub(crate) fn open(
+        id: ParticipantId,
+        number: u64,
+        config: PeerConfig,
+        sink: Arc<dyn MediaSink>,
+        out: Arc<OnceLock<MediaOut>>,
+        reports: mpsc::Sender<FromConnection>,
+    ) -> Self {
+        let (commands, inbox) = mpsc::channel(COMMANDS);
+        let task = tokio::spawn(async move {
+            run((number, &id), config, sink, out, inbox, &reports).await;
+            let _ = reports.send((number, id, ConnectionEvent::Ended)).await; // the engine may be gone
+        });
+        Self { number, commands, media: None, connected: false, task: task.abort_handle() }
+    }
+}
+
+impl Drop for Connection {
     fn drop(&mut self) {
         // The task may hang in the library and would not notice a closed channel.
         self.task.abort();
@@ -135,7 +184,9 @@ async fn run(
         }
     };
     let _ = out.set(peer.media());
-    if reports.send((number, id.clone(), ConnectionEvent::Ready(peer.media(), peer.data()))).await.is_err() {
+    let lines = peer.forwarded().map(|(camera, screen)| Lines::Forwarder(camera, screen));
+    let ready = ConnectionEvent::Ready(peer.media(), lines.unwrap_or_else(|| Lines::Direct(peer.data())));
+    if reports.send((number, id.clone(), ready)).await.is_err() {
         return;
     }
     let mut share = None;
@@ -188,7 +239,7 @@ async fn carry_out(peer: &Peer, command: PeerCommand) -> Result<(), PeerError> {
     match command {
         PeerCommand::Offer => peer.offer().await,
         PeerCommand::Description(kind, sdp, certificate) => {
-            peer.remote_description(kind, &sdp, Some(certificate.0)).await
+            peer.remote_description(kind, &sdp, certificate.map(|certificate| certificate.0)).await
         }
         PeerCommand::Candidate(Some(c)) => {
             peer.remote_candidate(&c.candidate, c.sdp_mid.as_deref(), c.username_fragment.as_deref()).await

@@ -7,9 +7,11 @@
 //! again, which improves it, until the encoder has nothing to add; after that nothing is encoded or sent. A change takes
 //! the bitrate that sound leaves, and the camera gets the rest; a still screen leaves it all to the camera.
 
+use crate::sealing::FrameSeal;
 use crate::slowness::Slowness;
 use codecs::{Content, EncoderConfig, VideoEncoder};
-use media::encoded::VideoCodec;
+use e2ee::{SenderKey, Stream};
+use media::encoded::{EncodedFrame, VideoCodec};
 use media::frame::VideoFrame;
 use media::slot::{FrameSlot, Wait};
 use peer::{MediaOut, TrackHandle};
@@ -54,6 +56,10 @@ const CROSSING: Duration = Duration::from_millis(150);
 pub(crate) enum ShareControl {
     /// The line of this connection is negotiated, or will be.
     Add(ParticipantId, MediaOut, TrackHandle),
+    /// The same for the connection to the forwarder.
+    AddForwarder(ParticipantId, MediaOut, TrackHandle),
+    /// Encrypts with this key for the forwarder from now on. Without one, nothing is sent to it.
+    Key(Option<SenderKey>),
     /// Removes a viewer.
     Remove(ParticipantId),
 }
@@ -93,6 +99,7 @@ impl ShareOut {
             inbox,
             counters: counters.clone(),
             viewers: vec![],
+            seal: FrameSeal::new(Stream::Screen),
             encodings: vec![],
             shown: None,
             epoch: Instant::now(),
@@ -128,6 +135,7 @@ struct Worker {
     inbox: Receiver<ShareControl>,
     counters: Arc<Counters>,
     viewers: Vec<Viewer>,
+    seal: FrameSeal,
     encodings: Vec<Encoding>,
     /// The newest picture.
     shown: Option<VideoFrame>,
@@ -139,6 +147,8 @@ struct Viewer {
     id: ParticipantId,
     media: MediaOut,
     track: TrackHandle,
+    /// Whether it is the forwarder, which gets encrypted frames.
+    is_forwarder: bool,
     slowness: Slowness,
     encoding: Option<Key>,
 }
@@ -201,15 +211,20 @@ impl Worker {
 
     fn control(&mut self, control: ShareControl) {
         match control {
-            ShareControl::Add(id, media, track) => {
-                self.viewers.retain(|viewer| viewer.id != id);
-                self.viewers.push(Viewer { id, media, track, slowness: Slowness::default(), encoding: None });
-            }
+            ShareControl::Add(id, media, track) => self.add(id, media, track, false),
+            ShareControl::AddForwarder(id, media, track) => self.add(id, media, track, true),
+            ShareControl::Key(key) => self.seal.set_key(key.as_ref()),
             ShareControl::Remove(id) => {
                 self.viewers.iter().filter(|viewer| viewer.id == id).for_each(|viewer| viewer.media.set_share(0, 0));
                 self.viewers.retain(|viewer| viewer.id != id);
             }
         }
+    }
+
+    fn add(&mut self, id: ParticipantId, media: MediaOut, track: TrackHandle, is_forwarder: bool) {
+        self.viewers.retain(|viewer| viewer.id != id);
+        let slowness = Slowness::default();
+        self.viewers.push(Viewer { id, media, track, is_forwarder, slowness, encoding: None });
     }
 
     /// How long nothing is due.
@@ -249,7 +264,7 @@ impl Worker {
         for viewer in &mut self.viewers {
             let request = viewer.track.take_keyframe_request();
             request.inspect(|at| viewer.slowness.on_keyframe_request(*at));
-            let wish = viewer.wish(now, highest);
+            let wish = viewer.wish(now, highest).filter(|_| !viewer.is_forwarder || self.seal.is_ready());
             if let (Some(at), Some(key)) = (request, viewer.encoding) {
                 self.encodings.iter_mut().filter(|encoding| encoding.key == key).for_each(|e| e.request_keyframe(at));
             }
@@ -300,7 +315,12 @@ impl Worker {
                 self.counters.encoded.fetch_add(1, Relaxed);
                 self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
                 encoding.encoded(now, encoded.keyframe, encoded.data.len());
-                viewers.iter().for_each(|viewer| viewer.track.video(&encoded));
+                let sealed = viewers.iter().any(|viewer| viewer.is_forwarder).then(|| self.seal.seal(&encoded.data));
+                let sealed = sealed.flatten().map(|data| EncodedFrame { data, ..encoded.clone() });
+                for viewer in viewers {
+                    let frame = if viewer.is_forwarder { sealed.as_ref() } else { Some(&encoded) };
+                    frame.inspect(|frame| viewer.track.video(frame));
+                }
             }
             Ok(None) => encoding.dropped(now, keyframe),
             Err(error) => {

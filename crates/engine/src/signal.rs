@@ -5,6 +5,7 @@ use crate::config::ServerAddress;
 use crate::socket::{Socket, SocketEvent};
 use crate::view::{AccountView, Problem, SessionView};
 use call::{Distrust, Signal};
+use signaling::forwarding;
 use signaling::identity::DeviceKey;
 use signaling::message::{ClientMessage, ErrorCode};
 use signaling::session::{
@@ -84,7 +85,14 @@ impl Signalling {
         self.seed = self.seed.wrapping_add(1);
         let key = self.key.for_server(&server.origin());
         let member = self.secrets.get(&server.origin()).cloned();
-        let config = SessionConfig { key, name: name.into(), client: self.client.clone(), member, seed: self.seed };
+        let config = SessionConfig {
+            key,
+            name: name.into(),
+            client: self.client.clone(),
+            member,
+            features: vec![forwarding::FEATURE.into()],
+            seed: self.seed,
+        };
         let session = Session::new(config, now).map_err(|error| problem("bad_name", &error.to_string()))?;
         let state = session.state();
         self.open = Some(Open { server, name: name.into(), session, state, socket: None });
@@ -359,7 +367,8 @@ fn distrust(problem: &Problem) -> Option<Distrust> {
 fn signal(event: SessionEvent) -> Option<Signal> {
     Some(match event {
         SessionEvent::Welcome(welcome) => {
-            Signal::Welcome { ice_servers: welcome.ice_servers, max_participants: welcome.limits.max_participants }
+            let (max_participants, max_forwarded) = (welcome.limits.max_participants, welcome.limits.max_forwarded);
+            Signal::Welcome { ice_servers: welcome.ice_servers, max_participants, max_forwarded }
         }
         SessionEvent::Resumed { ice_servers } => Signal::Resumed { ice_servers },
         SessionEvent::Message(message) => Signal::Message(message),

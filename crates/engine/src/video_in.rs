@@ -1,6 +1,8 @@
 //! One participant's pictures: from complete encoded frames to the newest decoded one.
 //!
-//! Each participant has a thread, which owns the jitter buffers and decoders of their media lines.
+//! Each participant has a thread, which owns the jitter buffers and decoders of their media lines. Their media may arrive by
+//! two routes for a while, when a room moves to the forwarder or back. Each picture changes to the newer route with its first
+//! keyframe.
 
 use crate::lip_sync::{Lips, SoundIn};
 use codecs::VideoDecoder;
@@ -11,7 +13,6 @@ use media::jitter::VideoBuffer;
 use media::remote_clock::CaptureTime;
 use media::slot::FrameSlot;
 use peer::MediaSink;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread::{JoinHandle, Thread};
@@ -23,20 +24,56 @@ pub(crate) const QUEUE: usize = 64;
 
 /// The number of pictures of one participant that can be shown together: the camera and a shared screen.
 pub(crate) const PICTURES: usize = 2;
-/// Their slots.
-const CAMERA: usize = 0;
-const SCREEN: usize = 1;
 
-/// The connection's sink: queues frames for the participant's thread and sound for the audio thread. It never blocks.
-pub(crate) struct Sink {
+/// A participant's picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Camera,
+    Screen,
+}
+
+impl Kind {
+    /// The index of its slot and track.
+    fn index(self) -> usize {
+        match self {
+            Kind::Camera => 0,
+            Kind::Screen => 1,
+        }
+    }
+}
+
+/// Requests a keyframe of the media line with this name.
+pub(crate) type AskKeyframe = Box<dyn Fn(&str) + Send + Sync>;
+
+/// A route by which a participant's media arrives: the connection with them, or that to the forwarder.
+pub(crate) struct Route {
+    /// A newer route has a higher number.
+    number: u64,
     sound: Arc<SoundIn>,
-    queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
+    /// The name of the camera's media line. Not on a connection to the forwarder.
+    camera: OnceLock<Arc<str>>,
+    ask_keyframe: AskKeyframe,
+}
+
+/// The end of a route: queues frames for the participant's thread and sound for the audio thread. It never blocks.
+pub(crate) struct Sink {
+    route: Arc<Route>,
+    queue: Arc<ArrayQueue<Arrived>>,
     shared: Arc<Shared>,
     thread: Thread,
 }
 
+/// A frame on its way to the participant's thread.
+struct Arrived {
+    route: Arc<Route>,
+    mid: Arc<str>,
+    kind: Kind,
+    frame: EncodedFrame,
+}
+
 /// The owner's handle. Dropping it ends the thread.
 pub(crate) struct VideoInThread {
+    queue: Arc<ArrayQueue<Arrived>>,
     shared: Arc<Shared>,
     handle: Option<JoinHandle<()>>,
     /// The newest pictures of the camera and of a shared screen.
@@ -99,16 +136,10 @@ struct Shared {
     /// In microseconds; with an uncertainty of 0 it is not known.
     latency_us: AtomicU64,
     uncertainty_us: AtomicU64,
-    /// The name of the camera's media line.
-    camera: OnceLock<Arc<str>>,
 }
 
-/// Starts a participant's thread. The thread calls `ask_keyframe` when decoding cannot continue without a keyframe.
-pub(crate) fn start(
-    name: &str,
-    sound: Arc<SoundIn>,
-    ask_keyframe: impl Fn() + Send + 'static,
-) -> std::io::Result<(Sink, VideoInThread)> {
+/// Starts a participant's thread.
+pub(crate) fn start(name: &str) -> std::io::Result<VideoInThread> {
     let queue = Arc::new(ArrayQueue::new(QUEUE));
     let shared = Arc::new(Shared::default());
     let slots: [FrameSlot; PICTURES] = Default::default();
@@ -116,39 +147,57 @@ pub(crate) fn start(
         queue: queue.clone(),
         shared: shared.clone(),
         slots: slots.clone(),
-        tracks: BTreeMap::new(),
-        sound: sound.clone(),
+        tracks: Default::default(),
         lips: Lips::new(Instant::now()),
         pool: FramePool::new(),
-        ask_keyframe: Box::new(ask_keyframe),
     };
     let handle = std::thread::Builder::new().name(format!("decode {name}")).spawn(move || worker.run())?;
-    let sink = Sink { sound, queue, shared: shared.clone(), thread: handle.thread().clone() };
-    Ok((sink, VideoInThread { shared, handle: Some(handle), slots }))
+    Ok(VideoInThread { queue, shared, handle: Some(handle), slots })
 }
 
-impl MediaSink for Sink {
-    fn camera(&self, mid: &str) {
-        let _ = self.shared.camera.set(mid.into()); // it stays the same for the life of the connection
-    }
-
-    fn video(&self, mid: &str, frame: EncodedFrame) {
-        if self.queue.force_push((mid.into(), frame)).is_some() {
+impl Sink {
+    /// A frame of this line has arrived, in decoding order.
+    pub(crate) fn picture(&self, kind: Kind, mid: Arc<str>, frame: EncodedFrame) {
+        let arrived = Arrived { route: self.route.clone(), mid, kind, frame };
+        if self.queue.force_push(arrived).is_some() {
             self.shared.overflow.store(true, Relaxed);
         }
         self.thread.unpark();
     }
 
+    /// Requests a keyframe of this line.
+    pub(crate) fn ask_keyframe(&self, mid: &str) {
+        (self.route.ask_keyframe)(mid);
+    }
+}
+
+impl MediaSink for Sink {
+    fn camera(&self, mid: &str) {
+        let _ = self.route.camera.set(mid.into()); // it stays the same for the life of the connection
+    }
+
+    fn video(&self, mid: &str, frame: EncodedFrame) {
+        let is_camera = self.route.camera.get().is_some_and(|camera| **camera == *mid);
+        self.picture(if is_camera { Kind::Camera } else { Kind::Screen }, mid.into(), frame);
+    }
+
     fn audio(&self, mid: &str, packet: AudioPacket) {
-        self.sound.push(mid, packet);
+        self.route.sound.push(mid, packet);
     }
 
     fn sender_report(&self, mid: &str, ntp: u64, rtp: u32) {
-        self.sound.report(mid, self.shared.camera.get().map(|camera| &**camera), ntp, rtp);
+        self.route.sound.report(mid, self.route.camera.get().map(|camera| &**camera), ntp, rtp);
     }
 }
 
 impl VideoInThread {
+    /// Adds a route, which replaces those with lower numbers.
+    pub(crate) fn sink(&self, number: u64, sound: Arc<SoundIn>, ask_keyframe: AskKeyframe) -> Option<Sink> {
+        let route = Arc::new(Route { number, sound, camera: OnceLock::new(), ask_keyframe });
+        let thread = self.handle.as_ref()?.thread().clone();
+        Some(Sink { route, queue: self.queue.clone(), shared: self.shared.clone(), thread })
+    }
+
     pub(crate) fn stats(&self) -> VideoInStats {
         let s = &self.shared;
         let (size, screen_size) = (s.size.load(Relaxed), s.screen_size.load(Relaxed));
@@ -208,23 +257,24 @@ const LATENCY_FRAMES: f64 = 30.0;
 
 /// The state of the thread.
 struct Worker {
-    queue: Arc<ArrayQueue<(Arc<str>, EncodedFrame)>>,
+    queue: Arc<ArrayQueue<Arrived>>,
     shared: Arc<Shared>,
     slots: [FrameSlot; PICTURES],
-    tracks: BTreeMap<Arc<str>, Track>,
-    sound: Arc<SoundIn>,
+    /// Those of the camera and of a shared screen.
+    tracks: [Option<Track>; PICTURES],
     lips: Lips,
     pool: FramePool,
-    ask_keyframe: Box<dyn Fn() + Send>,
 }
 
 /// One media line.
 struct Track {
+    route: Arc<Route>,
+    mid: Arc<str>,
+    kind: Kind,
     buffer: VideoBuffer,
     /// The part of its total delay that has been counted.
     counted: Duration,
     decoder: Option<(VideoCodec, Box<dyn VideoDecoder>)>,
-    slot: usize,
     await_keyframe: bool,
     rhythm: Rhythm,
 }
@@ -238,7 +288,9 @@ impl Worker {
             self.take_in();
             let due = self.give_out();
             let now = Instant::now();
-            self.lips.expire(&self.sound, now);
+            if let Some(camera) = &self.tracks[Kind::Camera.index()] {
+                self.lips.expire(&camera.route.sound, now);
+            }
             let wait = due.map_or(IDLE, |at| at.saturating_duration_since(now));
             if !wait.is_zero() && self.queue.is_empty() {
                 std::thread::park_timeout(wait.min(IDLE));
@@ -249,45 +301,72 @@ impl Worker {
     fn take_in(&mut self) {
         if self.shared.overflow.swap(false, Relaxed) {
             while self.queue.pop().is_some() {}
-            self.tracks.values_mut().for_each(Track::flush);
-            (self.ask_keyframe)();
+            self.tracks.iter_mut().flatten().for_each(|track| {
+                track.flush();
+                track.ask_keyframe();
+            });
         }
         if self.shared.screen_ended.swap(false, Relaxed) {
-            self.tracks.retain(|_, track| track.slot != SCREEN);
-            self.slots[SCREEN].clear();
+            self.tracks[Kind::Screen.index()] = None;
+            self.slots[Kind::Screen.index()].clear();
         }
         // Handle frames one at a time: a jitter buffer that only fills up would detect an overrun.
-        while let Some((mid, frame)) = self.queue.pop() {
+        while let Some(arrived) = self.queue.pop() {
             self.give_out();
-            let slot = if self.shared.camera.get() == Some(&mid) { CAMERA } else { SCREEN };
-            if !self.tracks.contains_key(&mid) {
-                self.tracks.retain(|_, track| track.slot != slot); // of two shared screens, the newer one is shown
+            if !self.accept(&arrived) {
+                continue;
             }
-            let track = self.tracks.entry(mid).or_insert_with(|| Track::new(slot));
+            let Arrived { route, mid, kind, frame } = arrived;
+            let track = self.tracks[kind.index()].get_or_insert_with(|| Track::new(route, mid, kind));
             track.buffer.push(Instant::now(), frame);
             if track.buffer.needs_keyframe() {
                 track.await_keyframe = true;
-                (self.ask_keyframe)();
+                track.ask_keyframe();
             }
         }
+    }
+
+    /// Whether to take this frame. The first keyframe of a newer route ends the older one, and of two shared screens on
+    /// one route, the newer one is shown.
+    fn accept(&mut self, Arrived { route, mid, kind, frame }: &Arrived) -> bool {
+        let Some(track) = &mut self.tracks[kind.index()] else { return true };
+        if track.route.number == route.number && track.mid == *mid {
+            return true;
+        }
+        if route.number < track.route.number {
+            return false;
+        }
+        if route.number > track.route.number {
+            if !frame.keyframe {
+                (route.ask_keyframe)(mid);
+                return false;
+            }
+            if *kind == Kind::Camera {
+                self.lips = Lips::new(Instant::now());
+            }
+        }
+        // The rhythm continues, so that a gap between two lines counts.
+        let rhythm = std::mem::take(&mut track.rhythm);
+        *track = Track { rhythm, ..Track::new(route.clone(), mid.clone(), *kind) };
+        true
     }
 
     /// Decodes all frames that are due. Returns when the next one is due.
     fn give_out(&mut self) -> Option<Instant> {
         let mut next: Option<Instant> = None;
-        for track in self.tracks.values_mut() {
+        for track in self.tracks.iter_mut().flatten() {
             while let Some(frame) = track.buffer.pop(Instant::now()) {
                 track.count_delay(&self.shared);
                 let rtp_timestamp = frame.rtp_timestamp;
                 let ok = track.decode(frame, &self.shared, &self.pool, &self.slots);
                 if ok
-                    && track.slot == CAMERA
-                    && let Some(extra) = self.lips.picture(&self.sound, Instant::now(), rtp_timestamp)
+                    && track.kind == Kind::Camera
+                    && let Some(extra) = self.lips.picture(&track.route.sound, Instant::now(), rtp_timestamp)
                 {
                     track.buffer.set_extra_delay(extra);
                 }
                 if !ok && !std::mem::replace(&mut track.await_keyframe, true) {
-                    (self.ask_keyframe)();
+                    track.ask_keyframe();
                 }
             }
             next = match (next, track.buffer.poll_timeout()) {
@@ -300,9 +379,13 @@ impl Worker {
 }
 
 impl Track {
-    fn new(slot: usize) -> Self {
+    fn new(route: Arc<Route>, mid: Arc<str>, kind: Kind) -> Self {
         let (buffer, counted) = (VideoBuffer::new(), Duration::ZERO);
-        Self { buffer, counted, decoder: None, slot, await_keyframe: true, rhythm: Rhythm::default() }
+        Self { route, mid, kind, buffer, counted, decoder: None, await_keyframe: true, rhythm: Rhythm::default() }
+    }
+
+    fn ask_keyframe(&self) {
+        (self.route.ask_keyframe)(&self.mid);
     }
 
     fn flush(&mut self) {
@@ -335,8 +418,8 @@ impl Track {
                 shared.keyframes.fetch_add(u64::from(frame.keyframe), Relaxed);
                 if let Some(picture) = picture {
                     self.count(shared, &picture);
-                    slots[self.slot].put(picture);
-                    if let Some(captured) = frame.captured.filter(|_| self.slot == CAMERA) {
+                    slots[self.kind.index()].put(picture);
+                    if let Some(captured) = frame.captured.filter(|_| self.kind == Kind::Camera) {
                         shared.record_latency(Instant::now(), captured);
                     }
                 }
@@ -353,7 +436,7 @@ impl Track {
     /// Counts a picture. A screen that does not change is no freeze.
     fn count(&mut self, shared: &Shared, picture: &VideoFrame) {
         let size = u64::from(picture.width()) << 32 | u64::from(picture.height());
-        if self.slot == SCREEN {
+        if self.kind == Kind::Screen {
             shared.screen_decoded.fetch_add(1, Relaxed);
             return shared.screen_size.store(size, Relaxed);
         }

@@ -1,21 +1,27 @@
 //! Our own pictures on their way out: one thread encodes each required size once and passes it to every connection.
 
+mod encoding;
 mod shared_rate;
+mod simulcast;
 mod subscriber;
 
 use crate::access::{Sending, SharedAccess};
 use crate::codec_choice::CodecChoice;
 use crate::data_saver;
 use crate::encode_load::EncodeLoad;
-use crate::ladder::{self, RecentPeak, Size};
+use crate::ladder::{self, RecentPeak};
+use crate::sealing::FrameSeal;
 use crate::slowness::Slowness;
-use codecs::{Content, EncoderConfig, VideoEncoder};
-use media::encoded::{EncodedFrame, VideoCodec};
+use e2ee::{SenderKey, Stream};
+use encoding::{Context, Encoding, EncodingKey};
+use media::encoded::VideoCodec;
 use media::frame::{FramePool, Rotation, VideoFrame};
 use media::slot::{FrameSlot, Wait};
-use peer::MediaOut;
+use peer::{MediaOut, TrackHandle};
 use shared_rate::{SharedRate, shared_rate};
+use signaling::forwarding::FORWARDER;
 use signaling::message::{ParticipantId, Resolution};
+use simulcast::Simulcast;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -85,6 +91,10 @@ pub(crate) enum Control {
     Remove(ParticipantId),
     /// A participant sends their screen, or no longer.
     ReceivesShare(ParticipantId, bool),
+    /// Sends to the forwarder on these lines, smallest encoding first, or stops. Nothing is sent before there is a key.
+    Forward(Option<(MediaOut, [TrackHandle; 3])>),
+    /// Encrypts with this key for the forwarder from now on.
+    Key(Option<SenderKey>),
     /// The sizes at which the others' cameras are displayed here.
     Displayed(BTreeMap<ParticipantId, Resolution>),
     /// Sends and receives little video, or as much as is useful.
@@ -135,6 +145,8 @@ impl VideoOut {
             saves_data: false,
             subscribers: vec![],
             encodings: vec![],
+            simulcast: None,
+            seal: FrameSeal::new(Stream::Camera),
             pool: FramePool::new(),
             access: SharedAccess::default(),
             load: EncodeLoad::default(),
@@ -179,6 +191,8 @@ struct Worker {
     saves_data: bool,
     subscribers: Vec<Subscriber>,
     encodings: Vec<Encoding>,
+    simulcast: Option<Simulcast>,
+    seal: FrameSeal,
     pool: FramePool,
     access: SharedAccess,
     load: EncodeLoad,
@@ -188,46 +202,10 @@ struct Worker {
     shown: Option<VideoFrame>,
 }
 
-/// One encoder, for one codec and size, and all subscribers of this combination.
-struct Encoding {
-    key: EncodingKey,
-    encoder: Option<Box<dyn VideoEncoder>>,
-    bitrate: u64,
-    /// Whether it has two temporal layers.
-    layered: bool,
-    /// Whether it has a new subscriber.
-    keyframe: bool,
-    /// Whether a subscriber requested a keyframe.
-    asked: bool,
-    last_keyframe: Option<Instant>,
-    /// Whether its first frame was encoded.
-    begun: bool,
-    /// Its first frame, as long as it has no subscriber.
-    prepared: Option<EncodedFrame>,
-    failed: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct EncodingKey {
-    codec: VideoCodec,
-    size: Size,
-}
-
 /// How often the thread checks for controls while the camera delivers no frames.
 const IDLE: Duration = Duration::from_millis(50);
 /// A picture older than this is not shown to new subscribers: the camera was switched off.
 const STALE: Duration = Duration::from_millis(200);
-/// A prepared keyframe older than this is not sent.
-const PREPARED: Duration = Duration::from_secs(1);
-/// If a keyframe request follows a keyframe within this time, it was sent before that keyframe arrived.
-const CROSSING: Duration = Duration::from_millis(100);
-/// The shortest interval between requested keyframes. A request that is still pending is answered after it.
-const KEYFRAME_SPACING: Duration = Duration::from_millis(300);
-/// The same where several subscribers would receive the keyframe.
-const SHARED_KEYFRAME_SPACING: Duration = Duration::from_secs(1);
-/// The initial bitrate of an encoder, bit/s. A small first keyframe arrives immediately, and the following frames
-/// improve it before anybody notices. The pacer would need a tenth of a second to send a good one.
-const FIRST_BITRATE: u64 = 300_000;
 /// If all subscribers of an encoding have more than this in their pacers, it skips the frame, which would only be late.
 const BACKLOG: Duration = Duration::from_millis(100);
 /// With less for video, in bit/s, there is none, so that sound gets through.
@@ -280,6 +258,21 @@ impl Worker {
                 self.access.remove(&id);
                 self.subscribers.retain(|s| s.id != id);
             }
+            Control::Forward(forwarded) => {
+                self.access.remove(&forwarder());
+                if let Some((media, _)) = &forwarded {
+                    self.access.add(&forwarder(), media);
+                }
+                self.simulcast = forwarded.map(|(media, tracks)| Simulcast::new(media, tracks));
+            }
+            Control::Key(key) => {
+                self.seal.set_key(key.as_ref());
+                if key.is_none()
+                    && let Some(simulcast) = &mut self.simulcast
+                {
+                    simulcast.stop();
+                }
+            }
             Control::Displayed(sizes) => self.access.set_displayed(sizes),
             Control::ReceivesShare(id, on) => self.access.set_shares_screen(&id, on),
             Control::DataSaver(on) => {
@@ -323,7 +316,8 @@ impl Worker {
     /// Shows the newest picture immediately to subscribers that have not received any.
     fn welcome(&mut self) {
         let is_waiting = |s: &Subscriber| s.encoding.is_none() && s.looks() && !s.media.video_codecs().is_empty();
-        let waiting = self.subscribers.iter().any(is_waiting);
+        let is_forwarder_waiting = self.seal.is_ready() && self.simulcast.as_ref().is_some_and(Simulcast::is_waiting);
+        let waiting = self.subscribers.iter().any(is_waiting) || is_forwarder_waiting;
         if let Some(mut frame) = self.shown.clone().filter(|f| waiting && f.time.elapsed() < STALE) {
             // It may have been sent with its own time to other subscribers, and times must increase.
             frame.time = Instant::now();
@@ -334,7 +328,8 @@ impl Worker {
 
     fn frame(&mut self, frame: VideoFrame) {
         self.shown = Some(frame.clone());
-        if self.subscribers.is_empty() || self.too_soon(frame.time) {
+        let is_sent = !self.subscribers.is_empty() || self.simulcast.is_some() && self.seal.is_ready();
+        if !is_sent || self.too_soon(frame.time) {
             self.encodings.retain(|e| !self.subscribers.is_empty() || e.is_prepared());
             return;
         }
@@ -351,6 +346,7 @@ impl Worker {
         for n in 0..self.encodings.len() {
             self.encode(n, &frame);
         }
+        self.forward(&frame);
         self.load.add(started, started.elapsed(), Duration::from_secs(1) / self.limits().fps.max(1));
     }
 
@@ -378,7 +374,11 @@ impl Worker {
     /// Coordinates the connections on the uplink.
     fn coordinate(&mut self) {
         let subscriber = |id: &ParticipantId| self.subscribers.iter().find(|s| s.id == *id);
-        self.access.coordinate(Instant::now(), |id| subscriber(id).map_or(Sending::Nothing, Subscriber::sending));
+        let forwarder = forwarder();
+        let forwarded = self.simulcast.as_ref().map_or(Sending::Nothing, Simulcast::sending);
+        self.access.coordinate(Instant::now(), |id| {
+            if *id == forwarder { forwarded } else { subscriber(id).map_or(Sending::Nothing, Subscriber::sending) }
+        });
     }
 
     fn view(&self, frame: &VideoFrame) -> View {
@@ -439,126 +439,35 @@ impl Worker {
         let fps = self.limits().fps;
         let encoding = &mut self.encodings[n];
         let subscribers: Vec<_> = self.subscribers.iter().filter(|s| s.encoding == Some(encoding.key)).collect();
-        let now = Instant::now();
         if !subscribers.is_empty() && subscribers.iter().all(|s| s.media.queue_delay() > BACKLOG) {
             return; // no subscriber could send it in time
         }
-        let (width, height) = (encoding.key.size.width, encoding.key.size.height);
-        let scaled = match (frame.width(), frame.height()) == (width, height) {
+        let keyframe = encoding.take_keyframe(Instant::now(), subscribers.len());
+        let context = Context { fps, epoch: self.epoch, pool: &self.pool, counters: &self.counters };
+        if let Some(encoded) = encoding.encode(frame, keyframe, context) {
+            subscribers.iter().filter(|s| s.receives(encoded.temporal)).for_each(|s| s.media.video(&encoded));
+            encoding.prepared = subscribers.is_empty().then_some(encoded);
+        }
+    }
+
+    /// Sends the camera to the forwarder.
+    fn forward(&mut self, frame: &VideoFrame) {
+        let limits = self.limits();
+        let Some(simulcast) = self.simulcast.as_mut().filter(|_| self.seal.is_ready()) else { return };
+        let size = ladder::fit(frame.width(), frame.height(), limits.width, limits.height);
+        let scaled = match (frame.width(), frame.height()) == (size.width, size.height) {
             true => frame.clone(),
-            false => codecs::pixels::scale(frame, width, height, &self.pool),
+            false => codecs::pixels::scale(frame, size.width, size.height, &self.pool),
         };
-        let keyframe = encoding.take_keyframe(now, subscribers.len());
-        let Some(encoder) = encoding.encoder(fps) else { return };
-        let encoded = encoder.encode(&scaled, keyframe);
-        self.counters.encode_us.fetch_add(now.elapsed().as_micros() as u64, Relaxed);
-        match encoded {
-            Ok(Some(mut encoded)) => {
-                encoded.rtp_timestamp = rtp_time(self.epoch, frame.time);
-                encoded.time = frame.time;
-                encoding.begun = true;
-                if encoded.keyframe {
-                    encoding.last_keyframe = Some(now);
-                    tracing::debug!("keyframe of {} bytes for {width}x{height}", encoded.data.len());
-                }
-                self.counters.encoded.fetch_add(1, Relaxed);
-                self.counters.keyframes.fetch_add(u64::from(encoded.keyframe), Relaxed);
-                self.counters.size.store(u64::from(width) << 32 | u64::from(height), Relaxed);
-                subscribers.iter().filter(|s| s.receives(encoded.temporal)).for_each(|s| s.media.video(&encoded));
-                encoding.prepared = subscribers.is_empty().then_some(encoded);
-            }
-            Ok(None) => encoding.keyframe |= keyframe,
-            Err(error) => {
-                tracing::warn!("{} at {width}x{height} could not be encoded: {error}", encoding.key.codec.mime());
-                (encoding.encoder, encoding.keyframe, encoding.layered) = (None, true, false);
-            }
-        }
+        let context = Context { fps: limits.fps, epoch: self.epoch, pool: &self.pool, counters: &self.counters };
+        let refused = self.access.refuses(&forwarder());
+        simulcast.send(&scaled, refused, self.load.reductions(), &mut self.seal, context);
     }
 }
 
-impl Encoding {
-    fn new(key: EncodingKey, bitrate: u64) -> Self {
-        Self {
-            key,
-            encoder: None,
-            bitrate: bitrate.min(FIRST_BITRATE),
-            layered: false,
-            keyframe: true,
-            asked: false,
-            last_keyframe: None,
-            begun: false,
-            prepared: None,
-            failed: false,
-        }
-    }
-
-    /// Records a request. A request that crossed with a keyframe is already answered; a receiver that still needs one
-    /// asks again.
-    fn request_keyframe(&mut self, at: Instant) {
-        self.asked |= self.last_keyframe.is_none_or(|last| at.saturating_duration_since(last) > CROSSING);
-    }
-
-    fn take_keyframe(&mut self, now: Instant, subscribers: usize) -> bool {
-        let spacing = if subscribers > 1 { SHARED_KEYFRAME_SPACING } else { KEYFRAME_SPACING };
-        let recent = self.last_keyframe.is_some_and(|at| now.saturating_duration_since(at) < spacing);
-        let asked = self.asked && !recent;
-        if asked {
-            self.asked = false;
-        }
-        std::mem::take(&mut self.keyframe) || asked
-    }
-
-    fn is_prepared(&self) -> bool {
-        self.prepared.as_ref().is_some_and(|frame| frame.time.elapsed() < PREPARED)
-    }
-
-    fn set_bitrate(&mut self, bitrate: u64, fps: u32) {
-        // An encoder cannot control its rate well if the target changes with every frame.
-        if self.begun && bitrate.abs_diff(self.bitrate) * 50 > self.bitrate {
-            self.bitrate = bitrate;
-            if let Some(encoder) = &mut self.encoder {
-                encoder.set_rate(bitrate, fps);
-            }
-        }
-    }
-
-    fn set_layered(&mut self, layered: bool) {
-        if self.layered != layered
-            && let Some(encoder) = &mut self.encoder
-        {
-            self.layered = encoder.set_temporal_layers(layered) && layered;
-        }
-    }
-
-    fn encoder(&mut self, fps: u32) -> Option<&mut Box<dyn VideoEncoder>> {
-        if self.encoder.is_none() && !self.failed {
-            let Size { width, height } = self.key.size;
-            let config = EncoderConfig {
-                codec: self.key.codec,
-                width,
-                height,
-                fps,
-                bitrate: self.bitrate,
-                full_bitrate: ladder::most_useful(self.key.size, fps),
-                threads: 1,
-                content: Content::Camera,
-                speed: None,
-            };
-            match codecs::video_encoder(config) {
-                Ok(encoder) => self.encoder = Some(encoder),
-                Err(error) => {
-                    tracing::error!("no {} encoder for {width}x{height}: {error}", self.key.codec.mime());
-                    self.failed = true;
-                }
-            }
-        }
-        self.encoder.as_mut()
-    }
-}
-
-/// The RTP time of an instant, at 90 kHz, wrapping.
-fn rtp_time(epoch: Instant, at: Instant) -> u32 {
-    (at.saturating_duration_since(epoch).as_nanos() * 9 / 100_000) as u32
+/// The forwarder among the connections.
+fn forwarder() -> ParticipantId {
+    ParticipantId(FORWARDER.into())
 }
 
 #[cfg(test)]
@@ -571,13 +480,5 @@ mod tests {
         for bad in ["", "640", "x", "0x0", "640x", "99999x2", "-1x5", "640x360x2"] {
             assert!(bad.parse::<VideoLimits>().is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn rtp_time_runs_at_90_khz_and_wraps() {
-        let epoch = Instant::now();
-        assert_eq!(rtp_time(epoch, epoch + Duration::from_secs(1)), 90_000);
-        let wrap = Duration::from_nanos((1u64 << 32) * 100_000 / 9 + 100_000);
-        assert!(rtp_time(epoch, epoch + wrap) < 20);
     }
 }

@@ -121,9 +121,9 @@ impl MediaOut {
         self.path.sending().take_keyframe_request(self.video)
     }
 
-    /// Requests a keyframe of every video line from the far side.
-    pub fn request_keyframe(&self) {
-        self.path.request_keyframes(Instant::now());
+    /// Requests a keyframe of a video line from the far side.
+    pub fn request_keyframe(&self, mid: &str) {
+        self.path.request_keyframe(Instant::now(), mid);
     }
 
     /// The codecs that the far side accepts on the first video line, in its order of preference. Empty before

@@ -99,6 +99,12 @@ impl MediaPath {
         self.kick.kick();
     }
 
+    /// Requests a keyframe of the video line with this name.
+    pub(crate) fn request_keyframe(&self, now: Instant, mid: &str) {
+        self.receiving.request_keyframe(now, mid);
+        self.kick.kick();
+    }
+
     /// Sends a frame on the line with this local SSRC.
     pub(crate) fn video(&self, ssrc: u32, frame: &EncodedFrame) {
         if self.connected() {

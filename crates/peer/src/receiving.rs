@@ -167,6 +167,15 @@ impl ReceivePath {
         }
     }
 
+    /// Requests a keyframe of the video line with this name.
+    pub(crate) fn request_keyframe(&self, now: Instant, mid: &str) {
+        let mut receiving = self.lock();
+        let ssrc = receiving.lines.iter().find(|line| *line.mid == *mid).and_then(ReceiveLine::video_ssrc);
+        if let Some(ssrc) = ssrc {
+            receiving.receiver.request_keyframe(now, ssrc);
+        }
+    }
+
     /// The far side's streams that no description announced, with a version, unless the version is still `known`.
     pub(crate) fn learned(&self, known: u64) -> Option<(u64, Vec<Learned>)> {
         let version = self.learnings.load(Ordering::Acquire);

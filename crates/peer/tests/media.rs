@@ -116,7 +116,7 @@ async fn a_keyframe_request_reaches_the_encoder_once() {
     b.wait_for_media("the picture", |received| received.frames.contains_key("1")).await;
     let _ = a.peer.media().take_keyframe_request(); // by the far side, while it had no picture
     let before = Instant::now();
-    b.peer.media().request_keyframe();
+    b.peer.media().request_keyframe("1");
     assert!(keyframe_requested(&a).await >= before);
     assert_eq!(a.peer.media().take_keyframe_request(), None);
 }
@@ -204,6 +204,6 @@ async fn a_decoder_without_a_reference_gets_a_keyframe() {
     b.wait_for_media("pictures", |received| received.frames.get("1").is_some_and(|frames| frames.len() > 10)).await;
     let keyframes = |received: &ReceivedMedia| received.frames["1"].iter().filter(|frame| frame.keyframe).count();
     let before = keyframes(&b.received.borrow());
-    b.peer.media().request_keyframe();
+    b.peer.media().request_keyframe("1");
     b.wait_for_media("a keyframe more", |received| keyframes(received) > before).await;
 }

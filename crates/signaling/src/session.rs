@@ -36,6 +36,8 @@ pub struct SessionConfig {
     pub client: String,
     /// The community's secret, if the server has one.
     pub member: Option<String>,
+    /// What the client can do beyond this version ([`crate::message::Hello::features`]).
+    pub features: Vec<String>,
     /// Seed for the backoff's jitter. Each client should have a different one.
     pub seed: u64,
 }
@@ -367,7 +369,7 @@ impl Session {
             name: self.config.name.clone(),
             client: self.config.client.clone(),
             member: self.config.member.as_deref().map(|secret| member_proof(secret, &nonce, self.config.key.public())),
-            features: Vec::new(),
+            features: self.config.features.clone(),
             resume,
         });
         self.outputs.push_back(SessionOutput::SendText(body(&hello)));

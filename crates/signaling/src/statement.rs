@@ -127,6 +127,15 @@ impl Signer {
         Stay { key: self.key.public(), nonce: hash.finalize().into() }
     }
 
+    /// 32 secret bytes of the present stay, from which its keys for frames are made.
+    pub fn stay_secret(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(b"lunchroom-stay-secret-v1\0");
+        hash.update(self.seed);
+        hash.update(self.stays.to_be_bytes());
+        hash.finalize().into()
+    }
+
     /// Signs our description for somebody in the room. `None` if it names no certificate.
     pub fn sign(&self, room: &str, to: Stay, sdp: &str) -> Option<String> {
         let fingerprint = Fingerprint::of_description(sdp)?;

@@ -102,6 +102,7 @@ impl World {
             name: "Ada".into(),
             client: String::new(),
             member: None,
+            features: Vec::new(),
             seed,
         };
         let mut client = Session::new(config, now).expect("a good name");

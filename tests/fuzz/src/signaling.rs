@@ -117,7 +117,14 @@ pub(crate) fn server_message(data: &[u8]) {
 /// Runs a session against a server that sends the lines 100 ms apart, on as many sockets as necessary.
 fn hostile_server(text: &str) {
     let mut now = Instant::now();
-    let config = SessionConfig { key: key(), name: "Ada".into(), client: String::new(), member: None, seed: 1 };
+    let config = SessionConfig {
+        key: key(),
+        name: "Ada".into(),
+        client: String::new(),
+        member: None,
+        features: Vec::new(),
+        seed: 1,
+    };
     let mut session = Session::new(config, now).expect("a good name");
     let join = ClientMessage::Join { room: "soup".into(), media: Default::default(), invite: None, nonce: None };
     session.send(now, join).expect("an empty queue");

@@ -48,7 +48,7 @@ const PLACES: &[Place] = &[
     place("media", Kind::Pure, &[]),
     // Only for the types of encoded frames.
     place("transport", Kind::Pure, &["media"]),
-    place("call", Kind::Pure, &["signaling"]),
+    place("call", Kind::Pure, &["e2ee", "signaling"]),
     place("files", Kind::Pure, &["signaling"]),
     place("e2ee", Kind::Pure, &["signaling"]),
     place("codecs", Kind::Ffi, &["media"]),

@@ -24,6 +24,7 @@ impl Call {
             RoomNews::Knocking { room } => {
                 let asked = matches!(self.phase, Phase::Joining | Phase::Rejoining { .. });
                 if asked && room == self.room {
+                    self.end_forwarding();
                     self.close_peers(); // of the lost seat: no media before the host admits us
                     self.phase = Phase::Knocking;
                 }

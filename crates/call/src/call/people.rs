@@ -3,11 +3,12 @@
 use super::Call;
 use super::checks::Asked;
 use crate::displayed::DisplayedSize;
-use crate::event::{Output, PeerSignal, SdpKind};
+use crate::event::{ForwarderOutput, Output, PeerSignal, SdpKind};
 use crate::inflow::{Incoming, Inflow};
 use crate::link::{LinkMonitor, PeerInput};
 use crate::reactions::Reactions;
 use crate::view::ParticipantView;
+use e2ee::Stream;
 use signaling::message::{ClientMessage, IceCandidate, IceServer, Participant, ParticipantId, Resolution};
 use signaling::statement::{Fingerprint, Signer, StatementError, Stay};
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub(super) struct Other {
     pub(super) participant: Participant,
     pub(super) seat: Seat,
     pub(super) link: LinkMonitor,
+    pub(super) direct: Direct,
+    pub(super) received: Received,
     pub(super) inflow: Inflow,
     /// Whether we joined later. The newcomer makes the first offer and is the polite peer.
     pub(super) newcomer: bool,
@@ -53,6 +56,39 @@ pub(super) enum Seat {
         /// When it is given up.
         until: Instant,
     },
+}
+
+/// The peer connection to a participant.
+///
+/// ```text
+///         media arrives from the forwarder, or the connection broke in a forwarded room
+///  Open ───────────────────────────────────────────────────────────────────────────────▶ Closed
+///    ▲                                the room is direct                                    │
+///    └──────────────────────────────────────────────────────────────────────────────────────┘
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direct {
+    /// There is one, or there will be as soon as it is mended.
+    Open,
+    /// There is none.
+    Closed,
+}
+
+/// When a participant's streams first arrived from the forwarder.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Received {
+    pub(super) sound: Option<Instant>,
+    pub(super) camera: Option<Instant>,
+}
+
+impl Received {
+    pub(super) fn add(&mut self, stream: Stream, now: Instant) {
+        match stream {
+            Stream::Audio => drop(self.sound.get_or_insert(now)),
+            Stream::Camera => drop(self.camera.get_or_insert(now)),
+            Stream::Screen => {}
+        }
+    }
 }
 
 /// How long the connection with a participant continues who has not joined again. After a restart of the server
@@ -86,6 +122,7 @@ impl Call {
     /// offer, and are the polite peer.
     pub(super) fn meet(&mut self, now: Instant, participant: Participant, newcomer: bool) {
         self.rejoin.met(&participant);
+        self.forwarding.participant_joined(now, &participant);
         // A participant that is announced twice gets one connection.
         if self.with(&participant.id).is_some() {
             return;
@@ -95,7 +132,11 @@ impl Call {
             return self.open(now, participant, newcomer);
         };
         // A newcomer whose connection does not work makes another one. Whoever was here first waits for that.
-        if Stay::of(&participant).is_some() && (other.link.works() || !newcomer) {
+        if Stay::of(&participant).is_some()
+            && other.direct == Direct::Open
+            && self.forwarding.is_direct()
+            && (other.link.works() || !newcomer)
+        {
             (other.participant, other.newcomer) = (participant, newcomer);
             other.seat = Seat::Taken { connected: true };
             self.outputs.push_back(Output::Reoffer { id: other.id.clone() });
@@ -108,11 +149,11 @@ impl Call {
     }
 
     fn open(&mut self, now: Instant, participant: Participant, newcomer: bool) {
-        if self.others.len() + 1 >= self.most_people {
+        if self.others.len() + 1 >= self.forwarding.most_people(self.most_people) {
             self.give_up(|other| !other.is_seated());
         }
         // Further participants than the room has seats get no connection.
-        if self.others.len() + 1 >= self.most_people {
+        if self.others.len() + 1 >= self.forwarding.most_people(self.most_people) {
             return;
         }
         let id = self.unused(&participant.id);
@@ -122,6 +163,8 @@ impl Call {
             participant,
             seat: Seat::Taken { connected: true },
             link: LinkMonitor::new(now, newcomer),
+            direct: Direct::Closed,
+            received: Received::default(),
             inflow: Inflow::new(),
             newcomer,
             displayed: DisplayedSize::default(),
@@ -130,10 +173,14 @@ impl Call {
             distrust,
         });
         self.changed = true;
-        if distrust.is_none() {
-            let ice_servers = self.ice_servers.clone();
-            self.outputs.push_back(Output::OpenPeer { id, polite: newcomer, offer: newcomer, ice_servers });
-        }
+        let is_direct = self.forwarding.is_direct();
+        let Some(other) = self.others.last_mut().filter(|_| distrust.is_none()) else { return };
+        self.outputs.push_back(if is_direct {
+            other.open_direct(now);
+            other.opening(&self.ice_servers)
+        } else {
+            Output::Forwarder(ForwarderOutput::Add { id })
+        });
     }
 
     /// The server's id, or a variant of it if another participant has had it in an earlier stay.
@@ -143,8 +190,9 @@ impl Call {
         candidates.find(|id| !self.others.iter().any(|other| other.id == *id)).unwrap_or_else(|| id.clone())
     }
 
-    pub(super) fn participant_left(&mut self, id: &ParticipantId) {
+    pub(super) fn participant_left(&mut self, now: Instant, id: &ParticipantId) {
         self.give_up(|other| other.is(id));
+        self.forwarding.participant_left(now, id);
     }
 
     fn give_up(&mut self, which: impl Fn(&Other) -> bool) {
@@ -160,7 +208,9 @@ impl Call {
     /// description, signed by their device.
     pub(super) fn forward(&mut self, now: Instant, from: &ParticipantId, signal: Incoming) {
         let in_room = self.in_room();
-        if let Some(other) = self.others.iter_mut().find(|other| in_room && other.is(from) && other.is_trusted()) {
+        let known =
+            |other: &&mut Other| in_room && other.is(from) && other.is_trusted() && other.direct == Direct::Open;
+        if let Some(other) = self.others.iter_mut().find(known) {
             other.inflow.push(now, signal);
             self.pass_on_signals(now);
         }
@@ -195,6 +245,7 @@ impl Call {
                         other.distrust = Some(error);
                         // There is no connection any more.
                         other.link = LinkMonitor::new(now, other.newcomer);
+                        other.direct = Direct::Closed;
                         self.outputs.push_back(Output::ClosePeer { id });
                         self.changed = true;
                     }
@@ -206,7 +257,8 @@ impl Call {
     /// A participant has a new connection. Ours is replaced, and the new one gets the offer.
     pub(super) fn new_session(&mut self, now: Instant, id: ParticipantId, sdp: String, fingerprint: Fingerprint) {
         let in_room = self.in_room();
-        let known = |other: &&mut Other| in_room && other.id == id && other.is_trusted();
+        let known =
+            |other: &&mut Other| in_room && other.id == id && other.is_trusted() && other.direct == Direct::Open;
         let Some(other) = self.others.iter_mut().find(known) else { return };
         if !other.inflow.may_renew(now) {
             return; // they will send another offer
@@ -240,7 +292,8 @@ impl Call {
 
     pub(super) fn peer(&mut self, now: Instant, id: &ParticipantId, input: PeerInput) {
         let server = self.reaches_server();
-        let Some(other) = self.others.iter_mut().find(|other| other.id == *id && other.is_trusted()) else { return };
+        let known = |other: &&mut Other| other.id == *id && other.is_trusted() && other.direct == Direct::Open;
+        let Some(other) = self.others.iter_mut().find(known) else { return };
         let before = other.link.state;
         other.link.handle(now, input);
         let changed = before != other.link.state;
@@ -257,6 +310,7 @@ impl Call {
         for other in &mut self.others {
             other.link.network_changed(now);
         }
+        self.forwarding.network_changed(now);
         self.handle_timeout(now);
     }
 
@@ -311,6 +365,11 @@ impl Other {
         self.distrust.is_none()
     }
 
+    /// Whether there is a direct connection to keep up.
+    pub(super) fn is_mended(&self) -> bool {
+        self.is_seated() && self.is_trusted() && self.direct == Direct::Open
+    }
+
     /// Checks the signature of a description.
     fn check(&self, signer: &Signer, room: &str, signal: Incoming) -> Result<PeerSignal, StatementError> {
         match signal {
@@ -323,18 +382,39 @@ impl Other {
         }
     }
 
+    /// Records that a direct connection is made.
+    pub(super) fn open_direct(&mut self, now: Instant) {
+        self.direct = Direct::Open;
+        self.link = LinkMonitor::new(now, self.newcomer);
+        self.inflow.clear();
+    }
+
+    /// Makes that connection.
+    pub(super) fn opening(&self, ice_servers: &[IceServer]) -> Output {
+        let (id, ice_servers) = (self.id.clone(), ice_servers.to_vec());
+        Output::OpenPeer { id, polite: self.newcomer, offer: self.newcomer, ice_servers }
+    }
+
+    /// Since when the direct connection works.
+    pub(super) fn works_directly_since(&self) -> Option<Instant> {
+        self.link.works_since().filter(|_| self.direct == Direct::Open)
+    }
+
     /// `offer`: whether we make the offer.
     pub(super) fn renewal(&self, offer: bool, ice_servers: &[IceServer]) -> Output {
         let (id, ice_servers) = (self.id.clone(), ice_servers.to_vec());
         Output::RenewPeer { id, polite: self.newcomer, offer, ice_servers }
     }
 
-    pub(super) fn view(&self) -> ParticipantView {
+    /// `forwarder`: the connection to the forwarder.
+    pub(super) fn view(&self, forwarder: Option<&LinkMonitor>) -> ParticipantView {
+        let is_direct = self.direct == Direct::Open && (self.link.works() || forwarder.is_none());
+        let link = forwarder.filter(|_| !is_direct && self.is_trusted()).unwrap_or(&self.link);
         ParticipantView {
             info: Participant { id: self.id.clone(), ..self.participant.clone() },
-            link: self.link.state.into(),
-            interrupted_since: self.link.interruption().map(|(since, _)| since),
-            repair: self.link.interruption().map(|(_, repair)| repair),
+            link: link.state.into(),
+            interrupted_since: link.interruption().map(|(since, _)| since),
+            repair: link.interruption().map(|(_, repair)| repair),
             distrust: self.distrust,
             connected: self.seat == Seat::Taken { connected: true },
             report: self.asked.report.clone(),

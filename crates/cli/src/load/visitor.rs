@@ -30,6 +30,7 @@ impl Origin {
             name,
             client: concat!("lunchroom-cli ", env!("CARGO_PKG_VERSION")).into(),
             member: self.secret.clone(),
+            features: Vec::new(),
             seed,
         };
         Line::new(self.server.clone(), config).context("a name")

@@ -1,7 +1,11 @@
-//! The peer connections with the other participants.
+//! The peer connections with the other participants, and the one to the forwarder.
 
+mod forwarder;
+
+use self::forwarder::Forwarder;
 use crate::audio::{self, Audio};
-use crate::participant::{ConnectionEvent, FromConnection, Participant, PeerCommand};
+use crate::forwarded_in::{self, ForwardedIn};
+use crate::participant::{ConnectionEvent, Direct, FromConnection, Participant, PeerCommand};
 use crate::share_out::{ShareControl, ShareOut};
 use crate::stats::{EngineStats, ParticipantStats};
 use crate::video_out::{self, VideoOut};
@@ -13,6 +17,7 @@ use peer::{
     CheckPacer, DescriptionKind, FarSession, IceServer, MediaOut, PeerConfig, PeerError, PeerEvent, PeerState,
     TrackKind,
 };
+use signaling::forwarding::FORWARDER;
 use signaling::message::{self, IceCandidate, ParticipantId, Resolution};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -39,6 +44,8 @@ pub(crate) struct Peers {
     participants: HashMap<ParticipantId, Participant>,
     /// For each participant, their side of the last connection that was closed here.
     former: HashMap<ParticipantId, FarSession>,
+    forwarder: Forwarder,
+    forwarded: ForwardedIn,
     /// Limits the ICE checks of all connections together.
     checks: CheckPacer,
     seed: u64,
@@ -79,11 +86,13 @@ impl Peers {
         video: VideoOut,
         share: ShareOut,
         reports: mpsc::Sender<FromConnection>,
-    ) -> Self {
-        Self {
+    ) -> std::io::Result<Self> {
+        Ok(Self {
             settings,
             participants: HashMap::new(),
             former: HashMap::new(),
+            forwarder: Forwarder::default(),
+            forwarded: ForwardedIn::start(reports.clone())?,
             checks: CheckPacer::default(),
             seed,
             opened: 0,
@@ -96,7 +105,7 @@ impl Peers {
             inputs: VecDeque::new(),
             problem: None,
             problem_changed: false,
-        }
+        })
     }
 
     /// Uses only relayed paths for new connections, or any path.
@@ -137,15 +146,16 @@ impl Peers {
         }
         let ids: Vec<ParticipantId> = self.participants.keys().cloned().collect();
         ids.iter().for_each(|id| self.update_share(id));
+        self.update_forwarded_share();
     }
 
     /// Adds or removes the line of our share on a connection that is established.
     fn update_share(&mut self, id: &ParticipantId) {
-        let Some(participant) = self.participants.get_mut(id) else { return };
-        if participant.shares == self.shares || !participant.connected {
+        let shares = self.shares;
+        let Some(direct) = self.direct_mut(id) else { return };
+        if std::mem::replace(&mut direct.shares, shares && direct.connection.connected) == direct.shares {
             return;
         }
-        participant.shares = self.shares;
         if !self.shares {
             self.share.send(ShareControl::Remove(id.clone()));
         }
@@ -154,7 +164,7 @@ impl Peers {
 
     /// Whether a participant shares a screen.
     pub(crate) fn is_sharing(&self, id: &ParticipantId) -> bool {
-        self.participants.get(id).is_some_and(|participant| participant.screen.is_some())
+        self.participants.get(id).is_some_and(Participant::is_sharing)
     }
 
     /// Returns true once after somebody has begun or stopped to share.
@@ -172,9 +182,10 @@ impl Peers {
         let offer = opening.offer;
         self.opened += 1;
         let config = self.config(opening);
-        match Participant::open(id.clone(), self.opened, config, self.reports.clone()) {
+        let (number, reports) = (self.opened, self.reports.clone());
+        match self.participant(&id) {
             Ok(participant) => {
-                self.participants.insert(id.clone(), participant);
+                participant.connect(id.clone(), number, config, reports);
                 if offer {
                     self.send(&id, PeerCommand::Offer);
                 }
@@ -192,9 +203,18 @@ impl Peers {
         self.open(id, opening);
     }
 
-    /// Closes the connection with a participant who has left.
+    /// Closes the connection with a participant whose media arrives from the forwarder.
+    pub(crate) fn close_direct(&mut self, id: &ParticipantId) {
+        self.disconnect(id);
+    }
+
+    /// Forgets a participant who has left.
     pub(crate) fn close(&mut self, id: &ParticipantId) {
         self.disconnect(id);
+        self.forwarded.send(forwarded_in::Control::Remove(id.clone()));
+        self.audio.send(audio::Control::Remove(id.clone()));
+        let removed = self.participants.remove(id);
+        self.sharing_changed |= removed.is_some_and(|participant| participant.is_sharing());
         self.former.remove(id);
         if self.participants.is_empty() {
             self.set_problem(None);
@@ -214,8 +234,8 @@ impl Peers {
 
     /// Sets the largest size that a participant can use from now on.
     pub(crate) fn set_resolution(&mut self, id: ParticipantId, most: Resolution) {
-        if let Some(participant) = self.participants.get_mut(&id) {
-            participant.most = Some(most);
+        if let Some(direct) = self.direct_mut(&id) {
+            direct.most = Some(most);
         }
         self.video.send(video_out::Control::Resolution(id, most));
     }
@@ -231,7 +251,7 @@ impl Peers {
                 if of(former) == Some(true) {
                     return;
                 }
-                let other = self.participants.get(&id).is_none_or(|here| of(here.far.as_ref()) == Some(false));
+                let other = self.direct(&id).is_none_or(|here| of(here.far.as_ref()) == Some(false));
                 match (other, kind) {
                     (false, _) => {}
                     (true, SdpKind::Offer) => {
@@ -240,18 +260,18 @@ impl Peers {
                     // They have no connection any more that could have answered for the old one.
                     (true, SdpKind::Answer) => return self.broken(&id),
                 }
-                if let Some(participant) = self.participants.get_mut(&id) {
-                    participant.far = session.or(participant.far.take());
+                if let Some(direct) = self.direct_mut(&id) {
+                    direct.far = session.or(direct.far.take());
                 }
                 let kind = match kind {
                     SdpKind::Offer => DescriptionKind::Offer,
                     SdpKind::Answer => DescriptionKind::Answer,
                 };
-                PeerCommand::Description(kind, sdp, fingerprint)
+                PeerCommand::Description(kind, sdp, Some(fingerprint))
             }
             // The description must arrive before its candidates.
             PeerSignal::Candidate(_)
-                if former.is_some() && self.participants.get(&id).is_none_or(|p| p.far.is_none()) =>
+                if former.is_some() && self.direct(&id).is_none_or(|direct| direct.far.is_none()) =>
             {
                 return;
             }
@@ -262,18 +282,23 @@ impl Peers {
 
     /// Takes a report of a connection. Reports of a closed connection are ignored.
     pub(crate) fn handle(&mut self, (number, id, event): FromConnection) {
-        let Some(participant) = self.participants.get_mut(&id).filter(|p| p.number == number) else { return };
+        if id.0 == FORWARDER {
+            return self.handle_forwarder(number, event);
+        }
+        let Some(direct) = self.direct_mut(&id).filter(|direct| direct.connection.number == number) else { return };
         match event {
             ConnectionEvent::Ready(media, _) => {
-                participant.media = Some(media.clone());
-                self.audio.send(audio::Control::Add(id, media, participant.audio.clone()));
+                direct.connection.media = Some(media);
+                let sound = direct.audio.clone();
+                self.audio.send(audio::Control::Play(id, number, sound));
             }
             ConnectionEvent::Peer(event) => self.handle_peer(id, event),
             ConnectionEvent::Share(track) => {
-                if let Some(media) = participant.media.clone().filter(|_| participant.shares) {
+                if let Some(media) = direct.connection.media.clone().filter(|_| direct.shares) {
                     self.share.send(ShareControl::Add(id, media, track));
                 }
             }
+            ConnectionEvent::Received(..) => {} // of the forwarder only
             ConnectionEvent::Problem(error) => {
                 tracing::warn!("{}: {error}", id.0);
                 if let PeerError::NoRelay = error {
@@ -305,8 +330,10 @@ impl Peers {
         self.audio.send(audio::Control::Stats(to_audio));
         let mut asked = vec![];
         for (id, participant) in &self.participants {
+            let direct = participant.direct.as_ref().map(|direct| &direct.connection);
+            let connection = direct.or(self.forwarder.connection().filter(|_| participant.is_forwarded));
             let (to, from) = oneshot::channel();
-            let asking = participant.commands.try_send(PeerCommand::Stats(to)).is_ok();
+            let asking = connection.is_some_and(|one| one.commands.try_send(PeerCommand::Stats(to)).is_ok());
             asked.push((id.clone(), participant.video.stats(), asking.then_some(from)));
         }
         let (video_out, share_out) = (self.video.stats(), self.share.stats());
@@ -351,12 +378,37 @@ impl Peers {
     fn disconnect(&mut self, id: &ParticipantId) {
         self.video.send(video_out::Control::Remove(id.clone()));
         self.share.send(ShareControl::Remove(id.clone()));
-        self.audio.send(audio::Control::Remove(id.clone()));
-        let removed = self.participants.remove(id);
-        self.sharing_changed |= removed.as_ref().is_some_and(|participant| participant.screen.is_some());
-        if let Some(far) = removed.and_then(|mut participant| participant.far.take()) {
+        self.audio.send(audio::Control::StopSending(id.clone()));
+        let Some(participant) = self.participants.get_mut(id) else { return };
+        let Some(direct) = participant.direct.take() else { return };
+        if direct.screen.is_some() {
+            self.sharing_changed = true;
+            if !participant.is_sharing() {
+                participant.video.end_screen();
+            }
+        }
+        self.audio.send(audio::Control::StopPlaying(id.clone(), direct.connection.number));
+        if let Some(far) = direct.far {
             self.former.insert(id.clone(), far);
         }
+        self.drop_unreached(id);
+    }
+
+    /// Ends the threads of somebody of whom nothing can arrive any more.
+    fn drop_unreached(&mut self, id: &ParticipantId) {
+        let is_reached = |participant: &Participant| participant.direct.is_some() || participant.is_forwarded;
+        if self.participants.get(id).is_some_and(|participant| !is_reached(participant)) {
+            self.participants.remove(id);
+            self.audio.send(audio::Control::Remove(id.clone()));
+        }
+    }
+
+    fn direct(&self, id: &ParticipantId) -> Option<&Direct> {
+        self.participants.get(id)?.direct.as_ref()
+    }
+
+    fn direct_mut(&mut self, id: &ParticipantId) -> Option<&mut Direct> {
+        self.participants.get_mut(id)?.direct.as_mut()
     }
 
     /// Only a new connection can help. The call decides when to open it.
@@ -368,8 +420,8 @@ impl Peers {
     /// Sends a command without waiting. A connection that accepts no commands is useless, and must not delay the
     /// others.
     fn send(&mut self, id: &ParticipantId, command: PeerCommand) {
-        let Some(participant) = self.participants.get(id) else { return };
-        match participant.commands.try_send(command) {
+        let Some(direct) = self.direct(id) else { return };
+        match direct.connection.commands.try_send(command) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 tracing::warn!("{}: the connection accepts no more commands and is replaced", id.0);
@@ -400,7 +452,7 @@ impl Peers {
             PeerEvent::Negotiated { .. } => return self.prepare(&id),
             PeerEvent::RemoteTrack { mid, kind: TrackKind::Screen } => return self.set_screen(&id, Some(mid)),
             PeerEvent::RemoteTrackEnded { mid } => {
-                let is_screen = self.participants.get(&id).is_some_and(|p| p.screen.as_ref() == Some(&mid));
+                let is_screen = self.direct(&id).is_some_and(|direct| direct.screen.as_ref() == Some(&mid));
                 return if is_screen {
                     self.set_screen(&id, None)
                 };
@@ -414,11 +466,13 @@ impl Peers {
     /// A participant shares on this line, or no longer.
     fn set_screen(&mut self, id: &ParticipantId, line: Option<String>) {
         let Some(participant) = self.participants.get_mut(id) else { return };
-        if line.is_none() {
+        let Some(direct) = &mut participant.direct else { return };
+        let is_shared = line.is_some();
+        direct.screen = line;
+        if !participant.is_sharing() {
             participant.video.end_screen();
         }
-        participant.screen = line;
-        self.video.send(video_out::Control::ReceivesShare(id.clone(), participant.screen.is_some()));
+        self.video.send(video_out::Control::ReceivesShare(id.clone(), is_shared));
         self.sharing_changed = true;
     }
 
@@ -431,8 +485,8 @@ impl Peers {
 
     /// The media output to a participant, and the largest size that they can use.
     fn media(&self, id: &ParticipantId) -> Option<(MediaOut, Option<Resolution>)> {
-        let participant = self.participants.get(id)?;
-        Some((participant.media.clone()?, participant.most))
+        let direct = self.direct(id)?;
+        Some((direct.connection.media.clone()?, direct.most))
     }
 
     /// Starts sending media as soon as the connection is established.
@@ -441,11 +495,11 @@ impl Peers {
             PeerState::Connected => {
                 tracing::debug!("{} is connected", id.0);
                 if let Some((media, most)) = self.media(id) {
-                    self.video.send(video_out::Control::Add(id.clone(), media, most));
-                    self.audio.send(audio::Control::Connected(id.clone()));
+                    self.video.send(video_out::Control::Add(id.clone(), media.clone(), most));
+                    self.audio.send(audio::Control::Send(id.clone(), media));
                 }
-                if let Some(participant) = self.participants.get_mut(id) {
-                    participant.connected = true;
+                if let Some(direct) = self.direct_mut(id) {
+                    direct.connection.connected = true;
                 }
                 self.update_share(id);
                 Some(PeerInput::Connected)

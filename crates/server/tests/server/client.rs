@@ -249,6 +249,7 @@ impl App {
     pub(crate) fn new(addr: SocketAddr, seed: u8, name: &str) -> App {
         let config = SessionConfig {
             key: key(seed),
+            features: Vec::new(),
             name: name.into(),
             client: "test".into(),
             member: None,

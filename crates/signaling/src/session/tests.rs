@@ -25,6 +25,7 @@ impl Bench {
             name: " Ada ".into(),
             client: "test/1".into(),
             member: None,
+            features: Vec::new(),
             seed,
         };
         let now = Instant::now();
@@ -577,6 +578,7 @@ fn an_invisible_name_cannot_begin_a_session() {
         name: "\u{202E}".into(),
         client: String::new(),
         member: None,
+        features: Vec::new(),
         seed: 0,
     };
     assert!(matches!(Session::new(config, Instant::now()), Err(NameError::Empty)));

@@ -39,6 +39,7 @@ impl Run {
             name: "Ada".into(),
             client: "test/1".into(),
             member: None,
+            features: Vec::new(),
             seed,
         };
         let now = Instant::now();
