@@ -142,7 +142,7 @@ pub struct Settings {
     pub turn_max_mbit: Option<u32>,
 
     /// Forward the media of large rooms on this UDP address, for example 0.0.0.0:3479 [default: none; everybody sends to
-    /// everybody]. Only clients that announce it are forwarded, and none that is shipped does yet.
+    /// everybody]. A room is forwarded while all its clients can be in such a room.
     #[arg(long, value_name = "ADDR:PORT", env = "LUNCHROOM_FORWARD_LISTEN")]
     pub forward_listen: Option<SocketAddr>,
     /// Public address for forwarded media, if this machine is behind a NAT (at most one IPv4 and one IPv6 address)
