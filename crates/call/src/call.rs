@@ -439,7 +439,7 @@ impl Call {
                 self.handle_timeout(now);
             }
             ServerMessage::Forwarded { on } => self.forwarded(now, on),
-            ServerMessage::Slots { slots } => self.slots(slots),
+            ServerMessage::Slots { slots, displayed } => self.slots(now, slots, displayed),
             ServerMessage::FrameKey { from, key } => self.frame_key(now, &from, &key),
             ServerMessage::SenderKey { from, epoch, sealed, signature } => {
                 self.sender_key(now, &from, epoch, &sealed, &signature);

@@ -278,6 +278,11 @@ pub enum ForwarderOutput {
         /// The key.
         key: SenderKey,
     },
+    /// Nobody displays our camera taller than this, in pixels; 0 if nobody displays it. Until it is said, send all.
+    Displayed {
+        /// The height.
+        height: u32,
+    },
     /// The numbers of participants, by which packets name their author (CSRC). Others stay as they were.
     Authors(Vec<(u32, ParticipantId)>),
     /// Close the connection, and forget all keys.

@@ -63,7 +63,7 @@ fn from_server() -> impl Strategy<Value = ServerMessage> {
         who.clone().prop_map(|n| ServerMessage::Resolution { from: id(n), most: Resolution::NONE }),
         any::<bool>().prop_map(|on| ServerMessage::Forwarded { on }),
         who.clone().prop_map(|n| ServerMessage::FrameKey { from: id(n), key: frame_key(n) }),
-        who.clone().prop_map(|n| ServerMessage::Slots { slots: vec![slot(n)] }),
+        who.clone().prop_map(|n| ServerMessage::Slots { slots: vec![slot(n)], displayed: None }),
         who.prop_map(|n| ServerMessage::Chat { from: id(n), text: "hi".into(), at: 0 }),
         Just(ServerMessage::Error(ErrorMessage { code: ErrorCode::RoomFull, message: String::new(), about: None })),
         Just(ServerMessage::Room(RoomNews::Knocking { room: "lunch".into() })),
@@ -210,7 +210,7 @@ proptest! {
                 Output::Forwarder(ForwarderOutput::Add { id }) => drop(known.insert(id)),
                 Output::Forwarder(ForwarderOutput::Key { id, .. }) => prop_assert!(known.contains(&id)),
                 Output::Forwarder(ForwarderOutput::Use(_) | ForwarderOutput::Answer { .. }) => prop_assert!(forwarder),
-                Output::Forwarder(ForwarderOutput::Authors(_)) => {}
+                Output::Forwarder(ForwarderOutput::Authors(_) | ForwarderOutput::Displayed { .. }) => {}
                 Output::Signal { id, .. }
                 | Output::RestartIce { id, .. }
                 | Output::Reoffer { id }

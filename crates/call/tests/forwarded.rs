@@ -5,7 +5,7 @@ mod people;
 use call::{Call, ForwarderInput, ForwarderOutput, Input, LinkState, Output, PeerInput, Signal};
 use e2ee::{KeyExchange, Stream};
 use people::message;
-use signaling::forwarding::{Displayed, Published, SlotInfo};
+use signaling::forwarding::{Displayed, OwnDisplayed, Published, SlotInfo};
 use signaling::message::{ClientMessage, MediaState, Participant, ParticipantId, ServerMessage};
 use signaling::statement::StatementError;
 use std::time::{Duration, Instant};
@@ -330,10 +330,34 @@ fn keys_of_others_reach_the_connection_and_forged_ones_end_the_trust_in_them() {
 }
 
 #[test]
+fn the_camera_follows_how_large_it_is_displayed_and_smaller_sizes_wait() {
+    let mut one = One::new(true);
+    let displayed =
+        |camera| ServerMessage::Slots { slots: vec![], displayed: Some(OwnDisplayed { camera, screen: 0 }) };
+    let heights = |one: &mut One| -> Vec<u32> {
+        let height = |output| match output {
+            Output::Forwarder(ForwarderOutput::Displayed { height }) => Some(height),
+            _ => None,
+        };
+        one.take().into_iter().filter_map(height).collect()
+    };
+    one.say(displayed(180));
+    assert_eq!(heights(&mut one), [180]);
+    one.wait(1_000);
+    one.say(displayed(720));
+    assert_eq!(heights(&mut one), [720]);
+    one.say(displayed(0));
+    one.wait(1_900);
+    assert!(heights(&mut one).is_empty());
+    one.wait(200);
+    assert_eq!(heights(&mut one), [0]);
+}
+
+#[test]
 fn authors_are_named_by_our_own_ids_and_strangers_are_left_out() {
     let mut one = One::new(true);
     let slot = |who: &str, csrc| SlotInfo { mid: "a0".into(), id: id(who), kind: Published::Audio, csrc };
-    one.say(ServerMessage::Slots { slots: vec![slot("bo", 3), slot("eve", 4), slot("bo", 3)] });
+    one.say(ServerMessage::Slots { slots: vec![slot("bo", 3), slot("eve", 4), slot("bo", 3)], displayed: None });
     let authors = ForwarderOutput::Authors(vec![(3, id("bo"))]);
     assert_eq!(one.count(|output| *output == Output::Forwarder(authors.clone())), 1);
 }

@@ -93,6 +93,8 @@ pub(crate) enum Control {
     ReceivesShare(ParticipantId, bool),
     /// Sends to the forwarder on these lines, smallest encoding first, or stops. Nothing is sent before there is a key.
     Forward(Option<(MediaOut, [TrackHandle; 3])>),
+    /// Nobody displays what is forwarded taller than this, in pixels. Until it is said, all encodings are sent.
+    ForwardedHeight(u32),
     /// Encrypts with this key for the forwarder from now on.
     Key(Option<SenderKey>),
     /// The sizes at which the others' cameras are displayed here.
@@ -264,6 +266,11 @@ impl Worker {
                     self.access.add(&forwarder(), media);
                 }
                 self.simulcast = forwarded.map(|(media, tracks)| Simulcast::new(media, tracks));
+            }
+            Control::ForwardedHeight(height) => {
+                if let Some(simulcast) = &mut self.simulcast {
+                    simulcast.set_height(height);
+                }
             }
             Control::Key(key) => {
                 self.seal.set_key(key.as_ref());

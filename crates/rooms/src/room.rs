@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use signaling::avatar::Avatar;
 use signaling::board::{Knocker, RoomNews};
 use signaling::connection_report::ConnectionReport;
+use signaling::forwarding::OwnDisplayed;
 use signaling::limits::MAX_LOBBY;
 use signaling::message::{
     ErrorCode, Hand, IceCandidate, LeaveReason, MediaState, Participant, ParticipantId, Reaction, Resolution,
@@ -486,10 +487,21 @@ impl Room {
         self.next += 1;
         let view = RoomView::new(self.participants());
         let (session, person) = (session.clone(), person.clone());
-        let slots = Vec::new();
+        let (slots, displayed) = (Vec::new(), OwnDisplayed::default());
         let (hand, frame_key) = (None, None);
-        let seat =
-            Seat { id, session, person, arrival, connected: true, hand, is_forwarded: false, slots, frame_key, view };
+        let seat = Seat {
+            id,
+            session,
+            person,
+            arrival,
+            connected: true,
+            hand,
+            is_forwarded: false,
+            slots,
+            displayed,
+            frame_key,
+            view,
+        };
         let is_forwarded = self.path.is_forwarded();
         if is_forwarded {
             self.outputs.push_back((seat.session.clone(), ServerMessage::Forwarded { on: true }));

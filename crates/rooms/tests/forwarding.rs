@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use rooms::board::{Board, Calendar};
 use rooms::{ForwardLimits, ForwarderRequest, Limits, Output, Person, Rate, Rates, Rooms};
 use signaling::backlog::{Backlog, Cause};
-use signaling::forwarding::{Displayed, FEATURE, FORWARDER, FrameKey, Published, SealedKey, SlotInfo};
+use signaling::forwarding::{Displayed, FEATURE, FORWARDER, FrameKey, OwnDisplayed, Published, SealedKey, SlotInfo};
 use signaling::message::{ClientMessage, ErrorCode, MediaState, ParticipantId, ServerMessage, SessionId};
 
 struct Server {
@@ -207,7 +207,7 @@ fn offers_and_views_reach_the_forwarder_and_its_answers_come_back() {
     server.rooms.forwarder_answered(&ada, &id, seq, Ok("v=1".into()));
     server.rooms.forwarder_answered(&ada, &id, seq, Err(ErrorCode::Malformed));
     let slots = vec![SlotInfo { mid: "3".into(), id: server.id(&sessions[1]), kind: Published::Audio, csrc: 2 }];
-    server.rooms.forwarder_assigned(&ada, &id, slots.clone());
+    server.rooms.forwarder_assigned(&ada, &id, slots.clone(), OwnDisplayed::default());
     let outputs = server.drain();
     let from = ParticipantId(FORWARDER.into());
     assert!(matches!(
@@ -215,12 +215,12 @@ fn offers_and_views_reach_the_forwarder_and_its_answers_come_back() {
         [
             ServerMessage::Answer { from: by, signature: None, .. },
             ServerMessage::Error(_),
-            ServerMessage::Slots { slots: carried },
+            ServerMessage::Slots { slots: carried, .. },
         ] if *by == from && *carried == slots
     ));
     server.say(&ada, ClientMessage::Leave);
     server.rooms.forwarder_answered(&ada, &id, seq, Ok("v=1".into()));
-    server.rooms.forwarder_assigned(&ada, &id, slots);
+    server.rooms.forwarder_assigned(&ada, &id, slots, OwnDisplayed::default());
     assert_eq!(server.drain(), [], "not to somebody who has left");
 }
 
@@ -237,11 +237,14 @@ fn somebody_with_a_full_backlog_receives_the_newest_path_and_slots_later() {
     server.rooms.note(&ada, full.backlog());
     let slot = |csrc| SlotInfo { mid: "3".into(), id: id.clone(), kind: Published::Audio, csrc };
     for csrc in 1..50 {
-        server.rooms.forwarder_assigned(&ada, &id, vec![slot(csrc)]);
+        server.rooms.forwarder_assigned(&ada, &id, vec![slot(csrc)], OwnDisplayed::default());
     }
     assert_eq!(to(&server.drain(), &ada), [] as [&ServerMessage; 0]);
     server.rooms.note(&ada, &signaling::backlog::Backlog::default());
-    assert_eq!(to(&server.drain(), &ada), [&ServerMessage::Slots { slots: vec![slot(49)] }]);
+    assert_eq!(
+        to(&server.drain(), &ada),
+        [&ServerMessage::Slots { slots: vec![slot(49)], displayed: Some(OwnDisplayed::default()) }]
+    );
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Encoding {
     pub(crate) rate: RateMeter,
     pub(crate) recent: Recent,
     pub(crate) requests: KeyframeRequests,
+    /// The height of its last keyframe in pixels; 0 if it did not say one.
+    pub(crate) height: u32,
     /// The highest temporal layer seen.
     pub(crate) top: u8,
     last: Option<Instant>,
@@ -40,6 +42,7 @@ impl Encoding {
         self.rate.add(now, packet.payload.len());
         self.recent.push(now, packet, vp8);
         if vp8.starts_keyframe {
+            self.height = vp8.height.map_or(0, u32::from);
             self.requests.answered();
         }
         began
@@ -156,8 +159,15 @@ mod tests {
         Packet { ssrc: 1, sequence, timestamp: 0, marker: false, level: None, orientation: None, payload }
     }
 
-    const KEY: Vp8 =
-        Vp8 { picture: None, wide: false, base: None, temporal: 0, synchronized: false, starts_keyframe: true };
+    const KEY: Vp8 = Vp8 {
+        picture: None,
+        wide: false,
+        base: None,
+        temporal: 0,
+        synchronized: false,
+        starts_keyframe: true,
+        height: None,
+    };
 
     #[test]
     fn a_thousand_requests_become_one_a_second() {

@@ -8,7 +8,7 @@ use crate::packet::{Kind, ParticipantId};
 use crate::rate::{Meter, Rate};
 use crate::voice::Voice;
 
-/// Heights in pixels until the publisher has announced others.
+/// Heights in pixels of the largest encoding where keyframes say none.
 const CAMERA_HEIGHT: u32 = 720;
 const SCREEN_HEIGHT: u32 = 1_080;
 /// Greatest height that counts.
@@ -87,15 +87,18 @@ impl Picture {
         self.height = height.clamp(2, MAX_HEIGHT);
     }
 
-    /// The encodings that are sent at present, smallest first: their index, with their height and rate in bit/s. The rates
-    /// are those that were measured, but never below a smaller encoding's, whatever the publisher does.
+    /// The encodings that are sent at present, smallest first: their index, with their height and rate in bit/s. Heights are
+    /// those of their keyframes, and rates were measured. Neither is ever below a smaller encoding's, whatever the publisher
+    /// does.
     pub(crate) fn sent(&self, now: Instant) -> Vec<(u8, layers::Encoding)> {
         let all = self.encodings.iter().enumerate().filter(|(_, encoding)| encoding.is_sent(now));
         let indices: Vec<usize> = all.map(|(index, _)| index).collect();
-        let mut rate = 0;
+        let (mut rate, mut lowest) = (0, 2);
         let sent = indices.iter().enumerate().map(|(place, index)| {
             rate = self.encodings[*index].rate.bits().max(rate).max(1);
-            let height = self.height >> (indices.len() - 1 - place);
+            let said = Some(self.encodings[*index].height).filter(|height| *height > 0);
+            let height = said.unwrap_or(self.height >> (indices.len() - 1 - place)).clamp(lowest, MAX_HEIGHT);
+            lowest = height;
             (*index as u8, layers::Encoding { height, floor: rate, ceiling: rate })
         });
         sent.collect()

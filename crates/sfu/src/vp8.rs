@@ -15,11 +15,14 @@ pub(crate) struct Vp8 {
     pub(crate) synchronized: bool,
     /// The packet begins a keyframe.
     pub(crate) starts_keyframe: bool,
+    /// The height of that keyframe's picture in pixels, if it says one (RFC 6386 section 9.1).
+    pub(crate) height: Option<u16>,
 }
 
 /// Reads the descriptor. `None` if it is malformed, or nothing follows.
 pub(crate) fn parse(payload: &[u8]) -> Option<Vp8> {
-    let mut bytes = payload.iter().copied();
+    let mut rest = payload.iter();
+    let mut bytes = rest.by_ref().copied();
     let first = bytes.next()?;
     let extended = if first & 0x80 != 0 { bytes.next()? } else { 0 };
     let mut vp8 = Vp8::default();
@@ -40,7 +43,18 @@ pub(crate) fn parse(payload: &[u8]) -> Option<Vp8> {
     let header = bytes.next()?;
     let starts_frame = first & 0x10 != 0 && first & 0x07 == 0;
     vp8.starts_keyframe = starts_frame && header & 1 == 0;
+    if vp8.starts_keyframe {
+        vp8.height = height(rest.as_slice());
+    }
     Some(vp8)
+}
+
+/// The height in a keyframe's header, after its first byte. The upper two bits ask for scaling.
+fn height(header: &[u8]) -> Option<u16> {
+    match header {
+        [_, _, 0x9d, 0x01, 0x2a, _, _, low, high, ..] => Some(u16::from_le_bytes([*low, *high & 0x3f])),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -58,12 +72,23 @@ mod tests {
             temporal: 1,
             synchronized: true,
             starts_keyframe: true,
+            height: None,
         };
         assert_eq!(key, expected);
         let short = parse(&[0x90, 0x80, 0x05, 0x11]).expect("a descriptor");
         assert_eq!(short, Vp8 { picture: Some(5), ..Vp8::default() });
         assert!(parse(&[0x10, 0x00]).expect("none of the fields").starts_keyframe);
         assert!(!parse(&[0x00, 0x00]).expect("a continuation").starts_keyframe);
+    }
+
+    #[test]
+    fn the_height_of_a_keyframe_is_read() {
+        let keyframe = |height: u16| {
+            let [low, high] = height.to_le_bytes();
+            parse(&[0x10, 0x50, 0x01, 0x02, 0x9d, 0x01, 0x2a, 0x80, 0x02, low, high, 7]).expect("a descriptor").height
+        };
+        assert_eq!((keyframe(360), keyframe(360 | 0x4000)), (Some(360), Some(360)));
+        assert_eq!(parse(&[0x10, 0x50, 0x01, 0x02, 0, 0, 0, 0, 0, 1, 1]).expect("a descriptor").height, None);
     }
 
     #[test]

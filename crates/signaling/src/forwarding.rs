@@ -38,6 +38,16 @@ pub struct Displayed {
     pub priority: u8,
 }
 
+/// How large others display the client's own pictures: the height of the largest tile in pixels of its screen, 0 if nobody
+/// does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnDisplayed {
+    /// The camera.
+    pub camera: u32,
+    /// The shared screen.
+    pub screen: u32,
+}
+
 /// What a line of the client's connection to the forwarder carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotInfo {

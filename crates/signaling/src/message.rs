@@ -11,7 +11,7 @@ use crate::avatar::Avatar;
 use crate::board::{BoardNews, BoardRequest, RoomNews, RoomRequest};
 use crate::connection_report::ConnectionReport;
 pub use crate::error::{ErrorCode, ErrorMessage};
-use crate::forwarding::{Displayed, FrameKey, SealedKey, SlotInfo};
+use crate::forwarding::{Displayed, FrameKey, OwnDisplayed, SealedKey, SlotInfo};
 pub use crate::hello::{Hello, Resume};
 pub use crate::ice::{IceCandidate, IceServer};
 pub use crate::id::{Hand, ParticipantId, SessionId};
@@ -302,6 +302,9 @@ pub enum ServerMessage {
     Slots {
         /// The lines.
         slots: Vec<SlotInfo>,
+        /// How large others display the client's own pictures; `None` if that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        displayed: Option<OwnDisplayed>,
     },
     /// A participant's key, to which the keys of frames are sealed.
     FrameKey {

@@ -156,7 +156,7 @@ fn check_server(message: &mut ServerMessage) -> Result<(), ErrorCode> {
             check_id(from)?;
             require(report.is_valid(), ErrorCode::Malformed)
         }
-        ServerMessage::Slots { slots } => forwarding::check_slots(slots),
+        ServerMessage::Slots { slots, displayed: _ } => forwarding::check_slots(slots),
         ServerMessage::FrameKey { from, key } => {
             check_id(from)?;
             forwarding::check_frame_key(key)

@@ -2,12 +2,13 @@
 
 use super::Call;
 use super::people::{Direct, Other};
+use crate::displayed::DisplayedSize;
 use crate::event::{ForwarderInput, ForwarderOutput, Output};
 use crate::link::{LinkMonitor, PeerInput};
 use e2ee::{KeyError, KeyExchange};
-use signaling::forwarding::{Displayed, FORWARDER, FrameKey, Published, SlotInfo};
+use signaling::forwarding::{Displayed, FORWARDER, FrameKey, OwnDisplayed, Published, SlotInfo};
 use signaling::limits::MAX_SENDER_KEYS;
-use signaling::message::{ClientMessage, Participant, ParticipantId};
+use signaling::message::{ClientMessage, Participant, ParticipantId, Resolution};
 use signaling::statement::StatementError;
 use std::time::{Duration, Instant};
 
@@ -73,6 +74,8 @@ struct Connection {
     view_due: Option<Instant>,
     view_sent: Option<Instant>,
     viewed: Vec<Displayed>,
+    /// How large others display our camera.
+    camera: DisplayedSize,
 }
 
 impl Default for Forwarding {
@@ -172,11 +175,12 @@ impl Forwarding {
     fn poll_timeout(&self, server: bool) -> Option<Instant> {
         let connection = self.connection.as_ref();
         let link = connection.and_then(|connection| connection.link.poll_timeout(server));
+        let camera = connection.and_then(|connection| connection.camera.due());
         let view = connection.filter(|connection| server && connection.link.works());
         let view = view.and_then(|connection| connection.view_due);
         let keys = self.keys.as_ref().and_then(KeyExchange::poll_timeout);
         let renewal = self.key_used.map(|(_, since)| since + KEY_LIFETIME);
-        [link, view, keys, renewal].into_iter().flatten().min()
+        [link, camera, view, keys, renewal].into_iter().flatten().min()
     }
 }
 
@@ -228,8 +232,14 @@ impl Call {
         }
         if self.forwarding.connection.is_none() {
             let link = LinkMonitor::new(now, true);
-            self.forwarding.connection =
-                Some(Connection { link, ready: None, view_due: None, view_sent: None, viewed: vec![] });
+            self.forwarding.connection = Some(Connection {
+                link,
+                ready: None,
+                view_due: None,
+                view_sent: None,
+                viewed: vec![],
+                camera: DisplayedSize::default(),
+            });
             let ice_servers = self.ice_servers.clone();
             self.outputs.push_back(Output::Forwarder(ForwarderOutput::Open { ice_servers }));
         }
@@ -296,15 +306,26 @@ impl Call {
     }
 
     /// The forwarder says whose media it sends.
-    pub(super) fn slots(&mut self, slots: Vec<SlotInfo>) {
-        if self.forwarding.connection.is_none() {
-            return;
+    pub(super) fn slots(&mut self, now: Instant, slots: Vec<SlotInfo>, displayed: Option<OwnDisplayed>) {
+        let Some(connection) = &mut self.forwarding.connection else { return };
+        if let Some(displayed) = displayed {
+            connection.camera.show(now, height(displayed.camera));
+            self.follow_displayed(now);
         }
         let author = |slot: SlotInfo| Some((slot.csrc, self.with(&slot.id)?.id.clone()));
         let mut authors: Vec<_> = slots.into_iter().filter_map(author).collect();
         authors.sort();
         authors.dedup();
         self.outputs.push_back(Output::Forwarder(ForwarderOutput::Authors(authors)));
+    }
+
+    /// The height to which our camera is sent, if it has changed.
+    fn follow_displayed(&mut self, now: Instant) {
+        if let Some(connection) = &mut self.forwarding.connection
+            && let Some(most) = connection.camera.take_due(now)
+        {
+            self.outputs.push_back(Output::Forwarder(ForwarderOutput::Displayed { height: most.max_height }));
+        }
     }
 
     /// Somebody announces the key to which keys for them are sealed.
@@ -357,6 +378,7 @@ impl Call {
                 self.changed = true;
             }
         }
+        self.follow_displayed(now);
         self.send_view(now);
     }
 
@@ -430,6 +452,11 @@ impl Call {
             self.changed = true;
         }
     }
+}
+
+/// A height as a size.
+fn height(height: u32) -> Resolution {
+    Resolution { max_width: height, max_height: height }
 }
 
 /// The pictures to ask for, the most important first.

@@ -17,6 +17,8 @@ pub(super) struct Simulcast {
     layers: [Layer; 3],
     /// The target bitrate, as far as it determines which encodings there are.
     steady_target: RecentPeak,
+    /// The height at which the camera is displayed at most, if it is known.
+    height: Option<u32>,
 }
 
 struct Layer {
@@ -29,17 +31,26 @@ impl Simulcast {
     /// Sends on these lines, smallest encoding first.
     pub(super) fn new(media: MediaOut, tracks: [TrackHandle; 3]) -> Self {
         let layers = tracks.map(|track| Layer { track, encoding: None });
-        Self { media, layers, steady_target: RecentPeak::default() }
+        Self { media, layers, steady_target: RecentPeak::default(), height: None }
     }
 
     /// Whether nothing has been sent yet.
     pub(super) fn is_waiting(&self) -> bool {
-        self.layers.iter().all(|layer| layer.encoding.is_none())
+        self.height != Some(0) && self.layers.iter().all(|layer| layer.encoding.is_none())
+    }
+
+    /// Nobody displays the camera taller than this, in pixels.
+    pub(super) fn set_height(&mut self, height: u32) {
+        self.height = Some(height);
     }
 
     /// What is sent.
     pub(super) fn sending(&self) -> Sending {
-        if self.is_waiting() { Sending::Paused } else { Sending::Video }
+        match self.height {
+            Some(0) => Sending::Nothing,
+            Some(_) | None if self.is_waiting() => Sending::Paused,
+            Some(_) | None => Sending::Video,
+        }
     }
 
     /// The camera was switched off: its next picture is a keyframe.
@@ -57,10 +68,11 @@ impl Simulcast {
         context: Context<'_>,
     ) {
         let source = Size { width: frame.width(), height: frame.height() };
-        let sizes = ladder::simulcast(source);
+        let mut sizes = ladder::simulcast(source);
+        sizes.truncate(self.height.map_or(sizes.len(), |height| needed(&sizes, height)));
         let target = if refused { 0 } else { self.media.camera_bitrate() };
         let steady = self.steady_target.add(frame.time, target);
-        let most = sizes.len().saturating_sub(reductions).max(1);
+        let most = sizes.len().saturating_sub(reductions).max(1).min(sizes.len());
         let bitrates = allocate(&sizes[..most], steady, target);
         let useful: u64 = sizes.iter().map(|size| most_useful(*size)).sum();
         self.media.set_desired_bitrate(useful + self.media.sound_bitrate());
@@ -98,6 +110,13 @@ impl Layer {
         let keyframe = encoding.take_keyframe(Instant::now(), 1);
         encoding.encode(frame, keyframe, context)
     }
+}
+
+/// How many of these sizes, smallest first, fill a tile of this height when enlarged by at most an eighth, which is not
+/// visible. None, if nobody displays the camera.
+fn needed(sizes: &[Size], height: u32) -> usize {
+    let smaller = sizes.iter().take_while(|size| u64::from(size.height) * 9 < u64::from(height) * 8).count();
+    if height == 0 { 0 } else { (smaller + 1).min(sizes.len()) }
 }
 
 /// The bitrates of the encodings of these sizes, smallest first, in bit/s. `steady` decides which there are: the larger
@@ -164,6 +183,13 @@ mod tests {
         for target in (0..5_000_000).step_by(10_000) {
             assert!(of_720p(target).iter().sum::<u64>() <= target, "{target}: {:?}", of_720p(target));
         }
+    }
+
+    #[test]
+    fn no_encoding_is_sent_that_nobody_displays() {
+        let sizes = ladder::simulcast(Size { width: 1280, height: 720 });
+        let counts = [0, 90, 180, 200, 202, 203, 360, 500, 720, 2_000].map(|height| needed(&sizes, height));
+        assert_eq!(counts, [0, 1, 1, 1, 1, 2, 2, 3, 3, 3]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!    └──────────────────────────────── the direct connections have had their time ────────────────┘
 //! ```
 
-use signaling::forwarding::{Displayed, FORWARDER, SlotInfo};
+use signaling::forwarding::{Displayed, FORWARDER, OwnDisplayed, SlotInfo};
 use signaling::message::{ParticipantId, ServerMessage, SessionId};
 
 use super::{Room, Seat};
@@ -162,6 +162,7 @@ impl Room {
             Some(Change::Ended) => {
                 for seat in &mut self.seats {
                     seat.slots.clear();
+                    seat.displayed = OwnDisplayed::default();
                     if std::mem::take(&mut seat.is_forwarded) {
                         self.for_forwarder.push_back(ForwarderRequest::Drop { session: seat.session.clone() });
                     }
@@ -189,12 +190,12 @@ impl Room {
         self.outputs.push_back((session.clone(), ServerMessage::Answer { from, sdp, signature: None }));
     }
 
-    /// The lines of somebody's connection to the forwarder carry this now.
-    pub fn set_slots(&mut self, session: &SessionId, slots: Vec<SlotInfo>) {
+    /// The lines of somebody's connection to the forwarder carry this now, and their own pictures are displayed like this.
+    pub fn set_slots(&mut self, session: &SessionId, slots: Vec<SlotInfo>, displayed: OwnDisplayed) {
         let Some(index) = self.seats.iter().position(|seat| &seat.session == session && seat.is_forwarded) else {
             return;
         };
-        self.seats[index].slots = slots;
+        (self.seats[index].slots, self.seats[index].displayed) = (slots, displayed);
         self.tell_slots(index);
     }
 
@@ -206,10 +207,11 @@ impl Room {
     }
 
     pub(super) fn tell_slots(&mut self, index: usize) {
-        let Seat { session, slots, view, .. } = &mut self.seats[index];
+        let Seat { session, slots, displayed, view, .. } = &mut self.seats[index];
         view.slots_are_news = !view.is_open;
         if view.is_open {
-            self.outputs.push_back((session.clone(), ServerMessage::Slots { slots: slots.clone() }));
+            let (slots, displayed) = (slots.clone(), Some(*displayed));
+            self.outputs.push_back((session.clone(), ServerMessage::Slots { slots, displayed }));
         }
     }
 

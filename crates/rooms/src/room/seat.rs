@@ -1,6 +1,6 @@
 //! One person's seat in a room.
 
-use signaling::forwarding::{FrameKey, SlotInfo};
+use signaling::forwarding::{FrameKey, OwnDisplayed, SlotInfo};
 use signaling::message::{Hand, Participant, ParticipantId, SessionId};
 
 use super::{Arrival, Person};
@@ -19,6 +19,8 @@ pub(super) struct Seat {
     pub(super) is_forwarded: bool,
     /// What the lines of their connection to the forwarder carry.
     pub(super) slots: Vec<SlotInfo>,
+    /// How large others display their pictures in the forwarded room.
+    pub(super) displayed: OwnDisplayed,
     /// The key that they have announced; each of its texts is at most 128 bytes.
     pub(super) frame_key: Option<FrameKey>,
     pub(super) view: RoomView,

@@ -1,7 +1,7 @@
 //! Forwarded rooms: who may be in them, and the requests to the forwarder.
 
 use signaling::backlog::Cause;
-use signaling::forwarding::{Displayed, FEATURE, FrameKey, SealedKey, SlotInfo};
+use signaling::forwarding::{Displayed, FEATURE, FrameKey, OwnDisplayed, SealedKey, SlotInfo};
 use signaling::message::{ErrorCode, ParticipantId, SessionId};
 
 use super::{Output, Rooms, refusal};
@@ -41,9 +41,15 @@ impl Rooms {
     }
 
     /// The lines of a connection to the forwarder carry this now. It is of somebody who had this `id`.
-    pub fn forwarder_assigned(&mut self, session: &SessionId, id: &ParticipantId, slots: Vec<SlotInfo>) {
+    pub fn forwarder_assigned(
+        &mut self,
+        session: &SessionId,
+        id: &ParticipantId,
+        slots: Vec<SlotInfo>,
+        displayed: OwnDisplayed,
+    ) {
         if self.seat(session).is_some_and(|(_, seat)| seat == id) {
-            self.in_room(session, |room| room.set_slots(session, slots));
+            self.in_room(session, |room| room.set_slots(session, slots, displayed));
         }
     }
 

@@ -1,10 +1,10 @@
 //! Sessions and rooms of the hub as the forwarder knows them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 use sfu::{Kind, NoRoom, Person, RoomId, Sfu, Source, Wanted};
-use signaling::forwarding::{Displayed, Published, SlotInfo};
+use signaling::forwarding::{Displayed, OwnDisplayed, Published, SlotInfo};
 use signaling::message::{ParticipantId, SessionId};
 
 /// Everybody for whom the forwarder works.
@@ -30,6 +30,10 @@ pub(super) struct Seated {
     room: String,
     /// What each line carries, with the id of its author. At most one entry for each line.
     lines: BTreeMap<String, (Source, ParticipantId)>,
+    /// The pictures that they display: no more than `rooms` allows in one message.
+    wanted: Vec<Wanted>,
+    /// How large others display theirs.
+    pub(super) displayed: OwnDisplayed,
     /// When their slots were last reported.
     pub(super) reported: Option<Instant>,
 }
@@ -74,13 +78,14 @@ impl People {
         let new = || ForwardedRoom { number, people: HashMap::new() };
         self.rooms.entry(room.clone()).or_insert_with(new).people.insert(id.clone(), person);
         self.sessions.insert(person, session.clone());
-        self.seated.insert(session.clone(), Seated { person, id, room, lines: BTreeMap::new(), reported: None });
+        let (lines, wanted, displayed) = (BTreeMap::new(), vec![], OwnDisplayed::default());
+        self.seated.insert(session.clone(), Seated { person, id, room, lines, wanted, displayed, reported: None });
         Ok(())
     }
 
-    /// Removes somebody.
-    pub(super) fn remove(&mut self, now: Instant, sfu: &mut Sfu, session: &SessionId) {
-        let Some(gone) = self.seated.remove(session) else { return };
+    /// Removes somebody. Returns the sessions whose pictures are displayed in another size now.
+    pub(super) fn remove(&mut self, now: Instant, sfu: &mut Sfu, session: &SessionId) -> Vec<SessionId> {
+        let Some(gone) = self.seated.remove(session) else { return vec![] };
         sfu.leave(now, gone.person);
         self.sessions.remove(&gone.person);
         if let Some(room) = self.rooms.get_mut(&gone.room) {
@@ -89,6 +94,40 @@ impl People {
                 self.rooms.remove(&gone.room);
             }
         }
+        self.update_displayed(gone.person.room, &gone.wanted)
+    }
+
+    /// Records the pictures that somebody displays. Returns the sessions whose pictures are displayed in another size now.
+    pub(super) fn display(&mut self, session: &SessionId, wanted: Vec<Wanted>) -> Vec<SessionId> {
+        let Some(seated) = self.seated.get_mut(session) else { return vec![] };
+        let room = seated.person.room;
+        let mut changed = std::mem::replace(&mut seated.wanted, wanted.clone());
+        changed.extend(wanted);
+        self.update_displayed(room, &changed)
+    }
+
+    fn update_displayed(&mut self, room: RoomId, pictures: &[Wanted]) -> Vec<SessionId> {
+        let authors: BTreeSet<_> = pictures.iter().map(|one| one.source.from).collect();
+        let here = |seated: &&Seated| seated.person.room == room;
+        let mut changed = vec![];
+        for author in authors {
+            let Some(session) = self.sessions.get(&Person { room, id: author }).cloned() else { continue };
+            let of_author = |one: &&Wanted| one.source.from == author;
+            let mut displayed = OwnDisplayed::default();
+            for one in self.seated.values().filter(here).flat_map(|seated| &seated.wanted).filter(of_author) {
+                match one.source.kind {
+                    Kind::Camera => displayed.camera = displayed.camera.max(one.height),
+                    Kind::Screen => displayed.screen = displayed.screen.max(one.height),
+                    Kind::Audio => {}
+                }
+            }
+            if let Some(seated) = self.seated.get_mut(&session)
+                && std::mem::replace(&mut seated.displayed, displayed) != displayed
+            {
+                changed.push(session);
+            }
+        }
+        changed
     }
 
     /// The pictures that somebody displays, without those of people who are not there.

@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use signaling::forwarding::SlotInfo;
+use signaling::forwarding::{OwnDisplayed, SlotInfo};
 use signaling::message::{ErrorCode, ParticipantId, SessionId};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
@@ -23,8 +23,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(10);
 pub(crate) enum Report {
     /// The answer to an offer, or why it is refused.
     Answered { session: SessionId, id: ParticipantId, seq: u64, answer: Result<String, ErrorCode> },
-    /// What the lines of a connection carry now.
-    Assigned { session: SessionId, id: ParticipantId, slots: Vec<SlotInfo> },
+    /// What the lines of a connection carry now, and how large its person's pictures are displayed.
+    Assigned { session: SessionId, id: ParticipantId, slots: Vec<SlotInfo>, displayed: OwnDisplayed },
 }
 
 /// The thread's end.
@@ -46,7 +46,7 @@ impl Reports {
         self.answers.push_back((session.clone(), report));
     }
 
-    /// Somebody's slots have changed.
+    /// Somebody's slots have changed, or how large their pictures are displayed.
     pub(super) fn slots_changed(&mut self, session: &SessionId) {
         self.changed.insert(session.clone());
     }
@@ -70,8 +70,8 @@ impl Reports {
         for session in std::mem::take(&mut self.changed) {
             let Some(seated) = people.get_mut(&session) else { continue };
             let due = seated.reported.map_or(now, |at| at + SLOTS_EVERY);
-            let (id, slots) = (seated.id.clone(), seated.slots());
-            let report = Report::Assigned { session: session.clone(), id, slots };
+            let (id, slots, displayed) = (seated.id.clone(), seated.slots(), seated.displayed);
+            let report = Report::Assigned { session: session.clone(), id, slots, displayed };
             if due <= now && !matches!(self.sender.try_send(report), Err(TrySendError::Full(_))) {
                 seated.reported = Some(now);
                 continue;

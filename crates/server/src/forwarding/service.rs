@@ -137,6 +137,8 @@ impl Service {
                     if let Some((person, wanted)) = self.people.wanted(&session, &pictures) {
                         // `rooms` has a lower bound on the rate.
                         self.sfu.view(now, person, &wanted);
+                        let changed = self.people.display(&session, wanted);
+                        changed.iter().for_each(|session| self.reports.slots_changed(session));
                     }
                 }
             }
@@ -145,8 +147,9 @@ impl Service {
     }
 
     fn drop(&mut self, now: Instant, session: &SessionId) {
-        self.people.remove(now, &mut self.sfu, session);
+        let changed = self.people.remove(now, &mut self.sfu, session);
         self.reports.forget(session);
+        changed.iter().for_each(|session| self.reports.slots_changed(session));
     }
 
     fn answer(&mut self, now: Instant, session: &SessionId, sdp: &str) -> Result<String, ErrorCode> {

@@ -34,7 +34,9 @@ impl Hub {
             Report::Answered { session, id, seq, answer } => {
                 self.rooms.forwarder_answered(&session, &id, seq, answer);
             }
-            Report::Assigned { session, id, slots } => self.rooms.forwarder_assigned(&session, &id, slots),
+            Report::Assigned { session, id, slots, displayed } => {
+                self.rooms.forwarder_assigned(&session, &id, slots, displayed);
+            }
         }
         self.drain();
     }

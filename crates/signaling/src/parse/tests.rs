@@ -61,7 +61,7 @@ fn a_view_names_pictures_only_and_a_bounded_number() {
 fn slots_of_an_unknown_kind_are_kept_and_too_many_are_not() {
     let slot = r#"{"mid":"3","id":"p1","kind":"smell","csrc":7}"#;
     let text = format!(r#"{{"seq":1,"ack":0,"type":"slots","slots":[{}]}}"#, vec![slot; MAX_SLOTS + 1].join(","));
-    let ServerMessage::Slots { slots } = server_message(&text).unwrap().message else { panic!("no slots") };
+    let ServerMessage::Slots { slots, .. } = server_message(&text).unwrap().message else { panic!("no slots") };
     assert_eq!((slots.len(), slots[0].csrc, slots[0].kind), (MAX_SLOTS, 7, Published::Unknown));
 }
 

@@ -49,6 +49,7 @@ impl Peers {
             ForwarderOutput::Use(key) => self.set_key(Some(&key)),
             ForwarderOutput::Add { id } => self.add_forwarded(&id),
             ForwarderOutput::Key { id, key } => self.forwarded.send(forwarded_in::Control::Key(id, key)),
+            ForwarderOutput::Displayed { height } => self.video.send(video_out::Control::ForwardedHeight(height)),
             ForwarderOutput::Authors(authors) => self.forwarded.send(forwarded_in::Control::Authors(authors)),
             ForwarderOutput::Close => self.close_forwarder(),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use signaling::forwarding::{Displayed, FEATURE, FORWARDER, Published, SlotInfo};
+use signaling::forwarding::{Displayed, FEATURE, FORWARDER, OwnDisplayed, Published, SlotInfo};
 use signaling::message::{ClientMessage, ErrorCode, Hello, LeaveReason, ParticipantId, ServerMessage};
 use signaling::numbering::body;
 use str0m::change::SdpAnswer;
@@ -22,6 +22,8 @@ use tokio::time::{Interval, interval, timeout};
 use crate::client::{PATIENCE, Raw, join};
 use crate::loopback;
 
+/// Height at which pictures are displayed.
+pub(crate) const VIEW_HEIGHT: u32 = 360;
 /// Time between two packets of sound and two pictures.
 const PACE: Duration = Duration::from_millis(20);
 /// Longest datagram.
@@ -40,6 +42,8 @@ pub(crate) struct Caller {
     /// What the server says about the room's media.
     pub(crate) forwarded: Vec<bool>,
     pub(crate) slots: Vec<SlotInfo>,
+    /// How large others display the pictures.
+    pub(crate) displayed: Option<OwnDisplayed>,
     pub(crate) left: Option<LeaveReason>,
     pub(crate) errors: Vec<ErrorCode>,
     /// By the contributing source.
@@ -98,6 +102,7 @@ impl Caller {
             id,
             forwarded,
             slots: Vec::new(),
+            displayed: None,
             left: None,
             errors: Vec::new(),
             received: BTreeMap::new(),
@@ -144,8 +149,8 @@ impl Caller {
 
     /// Displays the cameras of these people.
     pub(crate) async fn view(&mut self, of: &[&ParticipantId]) {
-        let picture =
-            |id: &&ParticipantId| Displayed { id: (*id).clone(), kind: Published::Camera, height: 360, priority: 0 };
+        let (kind, height) = (Published::Camera, VIEW_HEIGHT);
+        let picture = |id: &&ParticipantId| Displayed { id: (*id).clone(), kind, height, priority: 0 };
         self.raw.say(ClientMessage::View { pictures: of.iter().map(picture).collect() }).await;
     }
 
@@ -189,7 +194,7 @@ impl Caller {
     fn take_message(&mut self, message: ServerMessage) {
         match message {
             ServerMessage::Forwarded { on } => self.forwarded.push(on),
-            ServerMessage::Slots { slots } => self.slots = slots,
+            ServerMessage::Slots { slots, displayed } => (self.slots, self.displayed) = (slots, displayed),
             ServerMessage::Left { reason } => self.left = Some(reason),
             ServerMessage::Error(error) => self.errors.push(error.code),
             _ => {}

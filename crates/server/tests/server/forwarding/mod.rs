@@ -6,12 +6,12 @@ use std::net::SocketAddr;
 
 use rooms::ForwardLimits;
 use server::{Config, Forwarding, Server};
-use signaling::forwarding::Published;
+use signaling::forwarding::{Displayed, OwnDisplayed, Published};
 use signaling::message::{ClientMessage, ErrorCode, LeaveReason, ParticipantId, ServerMessage};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use self::caller::{Call, Caller};
+use self::caller::{Call, Caller, VIEW_HEIGHT};
 use crate::client::{PATIENCE, Raw};
 use crate::metrics::get;
 use crate::{config, loopback, start};
@@ -92,6 +92,28 @@ async fn somebody_who_is_gone_gets_and_sends_nothing_more() {
     call.until("the others go on", |people| people[1].of(&author).pictures > seen + 50).await;
     assert_eq!((call.people[2].total(), call.people[1].received[&csrc]), before);
     assert_eq!(call.people[1].spoiled, 0);
+}
+
+#[tokio::test]
+async fn people_learn_how_large_others_display_them_also_after_somebody_has_gone() {
+    let server = forwarding().await;
+    let mut call = connected(&server, 3).await;
+    let shown = |height| Some(OwnDisplayed { camera: height, screen: 0 });
+    call.until("all are displayed", |people| people.iter().all(|one| one.displayed == shown(VIEW_HEIGHT))).await;
+    let [first, second] = [0, 1].map(|who: usize| call.people[who].id.clone());
+    let larger = Displayed { id: first.clone(), kind: Published::Camera, height: 720, priority: 0 };
+    call.people[2].raw.say(ClientMessage::View { pictures: vec![larger] }).await;
+    call.until("the first is large", |people| people[0].displayed == shown(720)).await;
+    call.people[1].view(&[]).await;
+    call.people[0].view(&[]).await;
+    call.until("nobody displays the others", |people| {
+        people[1].displayed == shown(0) && people[2].displayed == shown(0)
+    })
+    .await;
+    call.people[2].raw.say(ClientMessage::Leave).await;
+    call.until("nobody displays the first", |people| people[0].displayed == shown(0)).await;
+    call.people[0].view(&[&second]).await;
+    call.until("the second is displayed", |people| people[1].displayed == shown(VIEW_HEIGHT)).await;
 }
 
 #[tokio::test]
