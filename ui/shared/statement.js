@@ -14,7 +14,7 @@
 /** @typedef {'statement_missing' | 'statement_wrong'} StatementError */
 
 const utf8 = new TextEncoder();
-const DOMAIN = utf8.encode('lunchroom-statement-v1\0dtls\0');
+const DOMAIN = 'lunchroom-statement-v1';
 
 /**
  * Keys and points of small order, without the sign bit. A signature by such a key fits any text, and not every browser
@@ -26,13 +26,17 @@ const SMALL_ORDER = new Set([
   `ec${'ff'.repeat(30)}7f`, `ed${'ff'.repeat(30)}7f`, `ee${'ff'.repeat(30)}7f`,
 ]);
 
-/** Why a description is not accepted. @param {StatementError} code */
-const refusal = code => Object.assign(new Error(code), { code });
+/** Why a description or a key is not accepted. @param {StatementError} code */
+export const refusal = code => Object.assign(new Error(code), { code });
 
 /** The bytes that are signed. @param {Statement} statement */
-export function statementBytes({ room, from, to, fingerprint }) {
-  const parts = [from, to].flatMap(stay => [...bytesOf(stay.key, 32) ?? [], ...bytesOf(stay.nonce, 32) ?? []]);
-  return Uint8Array.from([...DOMAIN, ...utf8.encode(`${room}\0`), ...parts, ...fingerprint.split(':').map(pair => parseInt(pair, 16))]);
+export const statementBytes = ({ room, from, to, fingerprint }) =>
+  purposeBytes('dtls', room, [from, to], fingerprint.split(':').map(pair => parseInt(pair, 16)));
+
+/** The bytes of a statement for any purpose. @param {string} purpose @param {string} room @param {Stay[]} stays @param {Iterable<number>} rest */
+export function purposeBytes(purpose, room, stays, rest) {
+  const parts = stays.flatMap(stay => [...bytesOf(stay.key, 32) ?? [], ...bytesOf(stay.nonce, 32) ?? []]);
+  return Uint8Array.from([...utf8.encode(`${DOMAIN}\0${purpose}\0${room}\0`), ...parts, ...rest]);
 }
 
 /**
@@ -44,15 +48,24 @@ export function statementBytes({ room, from, to, fingerprint }) {
 export async function verifyStatement(statement, signature) {
   const { from, to } = statement;
   if (signature === null || signature === undefined || !isStay(from) || !isStay(to)) throw refusal('statement_missing');
-  const key = bytesOf(from.key, 32), given = bytesOf(signature, 64);
   // A server that announces our own key could send us our own statement.
-  if (!key || !given || from.key === to.key || isSmall(key) || isSmall(given.subarray(0, 32))) throw refusal('statement_wrong');
-  let isValid = false;
+  if (from.key === to.key || !await isSigned(from.key, signature, statementBytes(statement))) throw refusal('statement_wrong');
+}
+
+/**
+ * Whether a device has signed these bytes. Strict: keys and points of small order are refused.
+ * @param {string} publicKey base64url @param {unknown} signature base64url @param {Uint8Array} bytes
+ * @returns {Promise<boolean>}
+ */
+export async function isSigned(publicKey, signature, bytes) {
+  const key = bytesOf(publicKey, 32), given = bytesOf(signature, 64);
+  if (!key || !given || isSmall(key) || isSmall(given.subarray(0, 32))) return false;
   try {
     const imported = await crypto.subtle.importKey('raw', key, { name: 'Ed25519' }, false, ['verify']);
-    isValid = await crypto.subtle.verify({ name: 'Ed25519' }, imported, given, statementBytes(statement));
-  } catch { /* not a point of the curve */ }
-  if (!isValid) throw refusal('statement_wrong');
+    return await crypto.subtle.verify({ name: 'Ed25519' }, imported, given, /** @type {BufferSource} */ (bytes));
+  } catch {
+    return false; // not a point of the curve
+  }
 }
 
 /**
@@ -104,7 +117,7 @@ export class Signer {
   async sign(room, to, sdp) {
     const fingerprint = fingerprintOf(sdp);
     if (!fingerprint) throw refusal('statement_wrong');
-    return this.key.sign(statementBytes({ room, from: this.#stay(), to, fingerprint }));
+    return this.key.sign(statementBytes({ room, from: this.stay(), to, fingerprint }));
   }
 
   /**
@@ -117,18 +130,18 @@ export class Signer {
     if (signature === null || signature === undefined) throw refusal('statement_missing');
     const fingerprint = fingerprintOf(sdp);
     if (!fingerprint) throw refusal('statement_wrong');
-    await verifyStatement({ room, from, to: this.#stay(), fingerprint }, signature);
+    await verifyStatement({ room, from, to: this.stay(), fingerprint }, signature);
     return withFingerprint(sdp, fingerprint);
   }
 
-  /** @returns {Stay} */
-  #stay() {
+  /** The own key and the nonce of the present stay. @returns {Stay} */
+  stay() {
     return { key: this.key.publicKey, nonce: this.#nonce };
   }
 }
 
 /** @param {Stay} stay */
-const isStay = ({ key, nonce }) => bytesOf(key, 32) !== null && bytesOf(nonce, 32) !== null;
+export const isStay = ({ key, nonce }) => bytesOf(key, 32) !== null && bytesOf(nonce, 32) !== null;
 
 /** Where a browser might see an end of line. @param {string} sdp */
 const lines = sdp => sdp.split(/[\r\n]/);
@@ -145,9 +158,9 @@ const textOf = bytes => btoa(String.fromCharCode(...bytes)).replaceAll('+', '-')
 
 /**
  * Bytes of base64url without padding, in their one spelling; null for anything else.
- * @param {string | null | undefined} text @param {number} length
+ * @param {unknown} text @param {number} length
  */
-function bytesOf(text, length) {
+export function bytesOf(text, length) {
   if (typeof text !== 'string' || text.length > 2 * length) return null;
   try {
     const bytes = Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), c => c.charCodeAt(0));

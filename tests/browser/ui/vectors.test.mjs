@@ -1,5 +1,6 @@
 // The test vectors in docs/protocol, which the Rust client and server run too: node --test vectors.test.mjs
 import assert from 'node:assert/strict';
+import { createHmac, createPrivateKey, createPublicKey, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { Clock, SessionHarness, pageModule, vectors } from './fakes.mjs';
 
@@ -19,6 +20,8 @@ const { memberKeyOf, memberProof } = await pageModule('shared/protocol.js');
 const { event } = await pageModule('shared/ics.js');
 const [{ proofs }, { tables: calendar }] = await Promise.all(['members', 'calendar'].map(name => vectors(`${name}.json`)));
 const { fingerprintOf, statementBytes, verifyStatement, withFingerprint } = await pageModule('shared/statement.js');
+const [{ Opener, Sealer }, { openWith }, { announce, givingInfo, verifyAnnounced, verifyGiven }] = await Promise.all(['sframe', 'hpke', 'frame-statements'].map(name => pageModule(`shared/${name}.js`)));
+const frames = await vectors('frames.json');
 const [text, addresses, links, rooms, { tables }, { cases: sizes }, { cases: lines }, connections, boards, sessions, statements, comparison] =
   await Promise.all(['text', 'addresses', 'links', 'rooms', 'tables', 'sizes', 'chat', 'connections', 'board', 'session', 'statements', 'comparison'].map(name => vectors(`${name}.json`)));
 
@@ -345,4 +348,63 @@ for (const { one, other, numbers, en, ko } of comparison.codes) {
     assert.equal(codeWords(numbers, 'en').join(' '), en);
     assert.equal(codeWords(numbers, 'ko').join(' '), ko);
   });
+}
+
+const bytes = text => Uint8Array.from(Buffer.from(text, 'base64url'));
+const refused = promise => promise.then(() => null, error => error.code);
+
+for (const { base, epoch, stream, frames: plain, sealed, refused: others } of frames.frames) {
+  test(`frames: ${stream} of epoch ${epoch}`, async () => {
+    const key = { epoch, base: bytes(base) }, sealer = new Sealer(key, stream), opener = new Opener(stream);
+    opener.accept(0, key);
+    for (const [at, frame] of plain.entries()) {
+      const result = await sealer.seal(bytes(frame));
+      assert.equal(Buffer.from(result).toString('base64url'), sealed[at]);
+      assert.equal(Buffer.from(await opener.open(0, result)).toString('base64url'), frame);
+    }
+    for (const one of others) assert.equal(await refused(opener.open(0, bytes(one.sealed))), one.reason, one.sealed);
+  });
+}
+
+for (const { secret, room, nonce, key, signature } of frames.announced) {
+  test(`frames: a frame key announced in ${room}`, async () => {
+    const device = deviceOf(secret), from = { key: device.publicKey, nonce }, own = { key: 'own' };
+    const announced = await announce({ key: device, stay: () => from }, room, bytes(key));
+    assert.deepEqual(announced, { key, signature });
+    assert.equal(Buffer.from(await verifyAnnounced(own, room, from, announced)).toString('base64url'), key);
+    const other = `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
+    assert.equal(await refused(verifyAnnounced(own, room, from, { key, signature: other })), 'statement_wrong');
+    assert.equal(await refused(verifyAnnounced(from, room, from, announced)), 'statement_wrong', 'our own');
+  });
+}
+
+for (const { secret, random, room, epoch, from, to, to_key, info, sealed, signature, base } of frames.given) {
+  test(`frames: a sender key given in ${room}`, async () => {
+    assert.equal(deviceOf(secret).publicKey, from.key);
+    const giving = { room, from, to, toKey: bytes(to_key), epoch };
+    assert.equal(Buffer.from(givingInfo(giving)).toString('base64url'), info);
+    const pair = await pairOf(bytes(random));
+    assert.equal(Buffer.from(pair.raw).toString('base64url'), to_key);
+    const opened = await openWith(pair, givingInfo(giving), await verifyGiven(giving, sealed, signature));
+    assert.equal(Buffer.from(opened).toString('base64url'), base);
+    assert.equal(await openWith(pair, givingInfo({ ...giving, epoch: epoch + 1 }), bytes(sealed)), null);
+    assert.equal(await refused(verifyGiven({ ...giving, epoch: epoch + 1 }, sealed, signature)), 'statement_wrong');
+  });
+}
+
+/** A device key of the vectors. */
+function deviceOf(secret) {
+  const key = createPrivateKey({ key: Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), bytes(secret)]), format: 'der', type: 'pkcs8' });
+  const publicKey = createPublicKey(key).export({ format: 'jwk' }).x;
+  return { publicKey, sign: async text => sign(null, text, key).toString('base64url') };
+}
+
+/** A frame key of the vectors: DeriveKeyPair (RFC 9180 section 7.1.3). */
+async function pairOf(random) {
+  const suite = Buffer.from('KEM\x00\x20', 'latin1'), hmac = (key, ...parts) => createHmac('sha256', key).update(Buffer.concat(parts)).digest();
+  const secret = hmac(Buffer.alloc(0), Buffer.from('HPKE-v1'), suite, Buffer.from('dkp_prk'), random);
+  const scalar = hmac(secret, Buffer.from([0, 32]), Buffer.from('HPKE-v1'), suite, Buffer.from('sk'), Buffer.from([1]));
+  const der = Buffer.concat([Buffer.from('302e020100300506032b656e04220420', 'hex'), scalar]);
+  const raw = bytes(createPublicKey(createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })).export({ format: 'jwk' }).x);
+  return { raw, privateKey: await crypto.subtle.importKey('pkcs8', der, { name: 'X25519' }, false, ['deriveBits']) };
 }
