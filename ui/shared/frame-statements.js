@@ -5,7 +5,7 @@
 import { toBase64Url } from './base64url.js';
 import { bytesOf, isSigned, isStay, purposeBytes, refusal } from './statement.js';
 
-/** @typedef {import('./statement.js').Signer} Signer */
+/** @typedef {import('./protocol.js').DeviceKey} DeviceKey */
 /** @typedef {import('./statement.js').Stay} Stay */
 /** @typedef {{ key: string, signature: string }} FrameKey  an announced public key, both base64url */
 /**
@@ -20,9 +20,9 @@ import { bytesOf, isSigned, isStay, purposeBytes, refusal } from './statement.js
 /** Bytes of a frame key, and of a sealed key: the encapsulated key, and the encrypted key with its tag. */
 const KEY_BYTES = 32, SEALED_BYTES = 80;
 
-/** Announces a frame key for the signer's present stay. @param {Signer} signer @param {string} room @param {Uint8Array} key @returns {Promise<FrameKey>} */
-export const announce = async (signer, room, key) =>
-  ({ key: toBase64Url(key), signature: await signer.key.sign(announcement(room, signer.stay(), key)) });
+/** Announces a frame key for one stay. @param {DeviceKey} device @param {Stay} own @param {string} room @param {Uint8Array} key @returns {Promise<FrameKey>} */
+export const announce = async (device, own, room, key) =>
+  ({ key: toBase64Url(key), signature: await device.sign(announcement(room, own, key)) });
 
 /**
  * Checks what somebody announces.
@@ -44,8 +44,8 @@ export function givingInfo({ room, from, to, toKey, epoch }) {
   return purposeBytes('sender-key', room, [from, to], [...toKey, ...number]);
 }
 
-/** Signs a sealed key. @param {Signer} signer @param {Giving} giving @param {Uint8Array} sealed @returns {Promise<string>} base64url */
-export const signGiven = (signer, giving, sealed) => signer.key.sign(signed(giving, sealed));
+/** Signs a sealed key. @param {DeviceKey} device @param {Giving} giving @param {Uint8Array} sealed @returns {Promise<string>} base64url */
+export const signGiven = (device, giving, sealed) => device.sign(signed(giving, sealed));
 
 /**
  * Checks a sealed key that somebody gives.

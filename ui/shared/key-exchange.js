@@ -77,7 +77,7 @@ export class KeyExchange {
 
   /** @param {Options} options */
   constructor({ signer, room, send, use, clock = wallClock }) {
-    this.signer = signer;
+    this.device = signer.key;
     this.own = signer.stay();
     this.room = room;
     this.send = send;
@@ -88,7 +88,7 @@ export class KeyExchange {
   /** Announces the own frame key. Called once, right after `joined`. */
   announce() {
     this.#then(async () => {
-      const { raw } = await this.#pair, announced = await announce(this.signer, this.room, raw);
+      const { raw } = await this.#pair, announced = await announce(this.device, this.own, this.room, raw);
       if (!this.#isClosed) this.send({ type: 'frame_key', ...announced });
     });
   }
@@ -197,6 +197,11 @@ export class KeyExchange {
     return this.#sending?.isAnyUsed ?? false;
   }
 
+  /** Resolves when everything that was begun is done. */
+  async settled() {
+    await Promise.all([this.#in, this.#out]);
+  }
+
   /** @param {string} id */
   #other(id) {
     const other = this.#others.get(id);
@@ -287,7 +292,7 @@ export class KeyExchange {
     const giving = { room: this.room, from: this.own, to: stay, toKey, epoch };
     try {
       const sealed = await sealTo(toKey, givingInfo(giving), base);
-      return { to, sealed: toBase64Url(sealed), signature: await signGiven(this.signer, giving, sealed) };
+      return { to, sealed: toBase64Url(sealed), signature: await signGiven(this.device, giving, sealed) };
     } catch (error) {
       console.warn('sender key', String(error));
       return null;

@@ -369,7 +369,7 @@ for (const { base, epoch, stream, frames: plain, sealed, refused: others } of fr
 for (const { secret, room, nonce, key, signature } of frames.announced) {
   test(`frames: a frame key announced in ${room}`, async () => {
     const device = deviceOf(secret), from = { key: device.publicKey, nonce }, own = { key: 'own' };
-    const announced = await announce({ key: device, stay: () => from }, room, bytes(key));
+    const announced = await announce(device, from, room, bytes(key));
     assert.deepEqual(announced, { key, signature });
     assert.equal(Buffer.from(await verifyAnnounced(own, room, from, announced)).toString('base64url'), key);
     const other = `${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`;
