@@ -6,6 +6,7 @@
 
 /** @typedef {'audio' | 'camera' | 'screen'} Stream */
 /** @typedef {{ epoch: number, base: Uint8Array }} SenderKey  the key of a participant in one epoch: 32 bytes */
+/** @typedef {'audio' | 'picture'} Kind  of a line that receives: pictures are those of cameras and screens */
 /** @typedef {'malformed' | 'no_key' | 'old' | 'forged'} OpenError */
 /** @typedef {{ key: CryptoKey, salt: Uint8Array }} Derived  of a sender key for one stream */
 
@@ -70,6 +71,17 @@ function parseHeader(bytes) {
   };
   const [keyId, counter] = [field(bytes[0] >> 4), field(bytes[0] & 15)];
   return at <= bytes.length ? { keyId, counter, length: at } : null;
+}
+
+/**
+ * The stream that an encrypted frame names. If the name is wrong, it is not decrypted.
+ * @param {Kind} kind of the line where it came @param {Uint8Array} sealed
+ * @returns {Stream | null} null if it names none of this kind
+ */
+export function streamOf(kind, sealed) {
+  const clear = clearBytes(kind === 'audio' ? 'audio' : 'camera', sealed), header = clear === null ? null : parseHeader(sealed.subarray(clear));
+  const stream = header && STREAMS[header.keyId % STREAMS_PER_EPOCH];
+  return stream && (stream === 'audio') === (kind === 'audio') ? stream : null;
 }
 
 /** Derives what encrypts one stream (RFC 9605 section 4.4.2). @param {SenderKey} key @param {Stream} stream @returns {Promise<Derived>} */
@@ -209,15 +221,20 @@ export class Opener {
    * @throws {Error & { code: OpenError }} which is counted too
    */
   async open(now, sealed) {
-    this.#forget(now);
     try {
-      const frame = await this.#decrypt(sealed);
-      this.counts.opened++;
-      return frame;
+      return await this.tryOpen(now, sealed);
     } catch (error) {
       this.counts[/** @type {{ code: OpenError }} */ (error).code]++;
       throw error;
     }
+  }
+
+  /** As {@link Opener#open}, for a frame that may be somebody else's: an error is not counted. @param {number} now ms @param {Uint8Array} sealed */
+  async tryOpen(now, sealed) {
+    this.#forget(now);
+    const frame = await this.#decrypt(sealed);
+    this.counts.opened++;
+    return frame;
   }
 
   /** @param {Uint8Array} sealed */

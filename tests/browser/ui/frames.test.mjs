@@ -1,9 +1,10 @@
 // Frames that are encrypted end to end, in the pages' modules: node --test frames.test.mjs
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pageModule } from './fakes.mjs';
+import { Clock, pageModule } from './fakes.mjs';
 
 const { MAX_FRAMES, MAX_FRAME_BYTES, MAX_KEYS, OLD_KEY_MS, Opener, RENEW_AFTER, REPLAY_WINDOW, Sealer } = await pageModule('shared/sframe.js');
+const { CallFrames } = await pageModule('shared/call-frames.js');
 
 const key = (epoch, byte) => ({ epoch, base: new Uint8Array(32).fill(byte) });
 const text = words => new TextEncoder().encode(words);
@@ -115,4 +116,58 @@ test('changed, shortened and lengthened frames are refused', async () => {
     assert.equal(await opened(opener, 0, Uint8Array.from([...whole, 0])), 'forged');
     assert.equal(await opened(opener, 0, whole), Buffer.from(picture(true, 40)).toString('latin1'));
   }
+});
+
+/** The frames of a sender and of a receiver, whose news are collected. */
+function callOf() {
+  const news = [], ada = new CallFrames(one => news.push(one), new Clock()), ben = new CallFrames(one => news.push(one), new Clock());
+  return { ada, ben, news };
+}
+const words = frame => frame && Buffer.from(frame).toString('latin1');
+
+test('nothing is sent before the first key and after the last', async () => {
+  const { ada } = callOf();
+  assert.equal(await ada.seal('audio', VOICE), null);
+  ada.use(key(1, 7));
+  assert.ok(await ada.seal('audio', VOICE));
+  assert.equal(await ada.seal('camera', picture(true, 3)), null, 'not a frame of VP8');
+  ada.use(null);
+  assert.equal(await ada.seal('audio', VOICE), null);
+  assert.equal(ada.sealed.audio, 1);
+});
+
+test('a frame is opened with its sender’s key, also before the server has named the sender', async () => {
+  const { ada, ben, news } = callOf(), voices = [];
+  ada.use(key(1, 7));
+  for (let n = 0; n < 5; n++) voices.push(await ada.seal('audio', VOICE));
+  assert.equal(await ben.open('a1', 'audio', [3], voices[0]), null, 'no key');
+  ben.accept('p2', key(1, 9));
+  ben.accept('p1', key(1, 7));
+  assert.equal(words(await ben.open('a1', 'audio', [3], voices[1])), 'voice');
+  assert.deepEqual(news, [{ news: 'author', line: 'a1', sender: 'p1', stream: 'audio' }]);
+  ben.setSlots([{ line: 'a1', sender: 'p1', stream: 'audio', csrc: 3 }, { line: 'a2', sender: 'p2', stream: 'audio', csrc: 4 }]);
+  assert.equal(words(await ben.open('a1', 'audio', [3], voices[2])), 'voice');
+  assert.equal(await ben.open('a2', 'audio', [4], voices[3]), null, 'the server says that it is somebody else’s');
+  assert.equal(await ben.open('a1', 'picture', [3], voices[3]), null, 'a voice among the pictures');
+  assert.equal(news.length, 1);
+  ben.setSilent(['p1']);
+  assert.equal(await ben.open('a1', 'audio', [3], voices[3]), null);
+  ben.setSilent([]);
+  ben.remove('p1');
+  assert.equal(await ben.open('a1', 'audio', [3], voices[4]), null);
+});
+
+test('the author of a line is reported at each change', async () => {
+  const { ada, ben, news } = callOf();
+  ada.use(key(1, 7));
+  ben.accept('p1', key(1, 7));
+  const carry = (stream, csrc = 3) => ben.setSlots([{ line: 'v1', sender: 'p1', stream, csrc }]);
+  for (const stream of ['camera', 'camera', 'screen']) {
+    carry(stream);
+    await ben.open('v1', 'picture', [3], await ada.seal(stream, picture(true, 40)));
+  }
+  ben.setSlots([]);
+  carry('screen');
+  await ben.open('v1', 'picture', [3], await ada.seal('screen', picture(false, 40)));
+  assert.deepEqual(news.map(one => one.stream), ['camera', 'screen', 'screen']);
 });
