@@ -13,17 +13,19 @@ import { isTableRoom } from '../shared/tables.js';
 import { webAddress } from '../shared/web-links.js';
 import { collectStats } from './stats.js';
 import { deviceKey, loadSettings, saveSettings } from './storage.js';
-import { AudioLevels } from './audio-levels.js';
+import { CallSound } from './call-sound.js';
 import { saveText } from './download.js';
 import { GuestFiles, chooseFiles } from './files.js';
+import { FEATURE, Forwarding, canForward } from './forwarding.js';
 import { LocalMedia } from './local-media.js';
 import { OwnShare } from './own-share.js';
-import { RemoteAudio } from './remote-audio.js';
+import { Pictures } from './pictures.js';
 import { WakeLock } from './wake-lock.js';
 
 /** @typedef {import('../shared/backend.js').Backend} Backend */
 /** @typedef {import('../shared/backend.js').Levels} Levels */
-/** @typedef {import('../shared/call.js').Peer} Peer */
+/** @typedef {import('../shared/call.js').Person} Person */
+/** @typedef {import('../shared/peer.js').Peer} Peer */
 /** @typedef {import('../shared/model.d.ts').AppState} AppState */
 /** @typedef {import('../shared/model.d.ts').CallView} CallView */
 /** @typedef {import('../shared/model.d.ts').MediaState} MediaState */
@@ -32,10 +34,11 @@ import { WakeLock } from './wake-lock.js';
 /** @typedef {import('../shared/protocol.js').DeviceKey} DeviceKey */
 /** @typedef {import('../shared/protocol.js').Message} Message */
 /** @typedef {import('./invitation.js').Invitation} Invitation */
-/** @typedef {{ host: HTMLElement, picture: Picture, video: HTMLVideoElement, inViewport: boolean, track: MediaStreamTrack | null, stop: AbortController }} Shown */
 
 /** Chat lines kept. A further line removes the oldest. */
 const MAX_CHAT_LINES = 500;
+/** Of a shared screen among the pictures that the forwarder sends. Cameras have 0. */
+const SCREEN_PRIORITY = 2;
 /** Error codes after which the same link cannot be used again. */
 const FINAL_CODES = ['removed', 'not_member', 'invite_invalid', 'invite_expired', 'invite_used', 'no_such_table'];
 
@@ -48,32 +51,27 @@ export class GuestBackend {
   #listeners = new Set();
   /** @type {Set<(levels: Levels) => void>} */
   #levelListeners = new Set();
-  /** @type {Set<Shown>} */
-  #shown = new Set();
   board = new BoardSession();
   #media = new LocalMedia();
   #ownShare = new OwnShare();
-  #remoteAudio = new RemoteAudio();
   #wakeLock = new WakeLock();
   #files = new GuestFiles(transfers => this.update({ transfers }));
   /** Files that were dropped on the page. @type {File[]} */
   #dropped = [];
-  #audioLevels = new AudioLevels(() => this.#media.audio, levels => this.#levelListeners.forEach(listener => listener(levels)));
+  #sound = new CallSound(() => this.#media.audio, levels => this.#levelListeners.forEach(listener => listener(levels)));
+  #pictures = new Pictures(picture => this.#trackOf(picture), () => this.#measureVideos());
   /** @type {DeviceKey | null} */
   #key = null;
   /** @type {Session | null} */
   #session = null;
   /** @type {Call | null} */
   #call = null;
+  /** @type {Forwarding | null} */
+  #forwarding = null;
+  /** What this browser can do beyond version 1 of the protocol. @type {string[]} */
+  #features = [];
   #updatePending = false;
   #displayedSizes = new DisplayedSizes((id, size) => this.#call?.sendResolution(id, size));
-  #resizes = new ResizeObserver(() => this.#measureVideos());
-  #intersections = new IntersectionObserver(entries => {
-    for (const { target, isIntersecting } of entries) {
-      for (const shown of this.#shown) if (shown.video === target) shown.inViewport = isIntersecting;
-    }
-    this.#measureVideos();
-  });
   /** Ids of participants who have lost their connection to the server. @type {Set<string>} */
   #disconnected = new Set();
 
@@ -106,6 +104,7 @@ export class GuestBackend {
     this.update({});
     try {
       this.#key = await deviceKey();
+      if (await canForward()) this.#features = [FEATURE];
       this.update({ you: { key: this.#key.publicKey } });
       await this.begin();
     } catch {
@@ -139,25 +138,7 @@ export class GuestBackend {
 
   /** @param {HTMLElement} host @param {Picture} picture */
   attach(host, picture) {
-    const video = document.createElement('video');
-    video.muted = video.autoplay = video.playsInline = true;
-    video.setAttribute('aria-hidden', 'true');
-    /** @type {Shown} */
-    const shown = { host, picture, video, inViewport: true, track: null, stop: new AbortController() };
-    this.#shown.add(shown);
-    host.replaceChildren(video);
-    this.#show(shown);
-    this.#resizes.observe(video);
-    this.#intersections.observe(video);
-    return () => {
-      this.#shown.delete(shown);
-      this.#resizes.unobserve(video);
-      this.#intersections.unobserve(video);
-      this.#measureVideos();
-      shown.stop.abort();
-      video.srcObject = null;
-      video.remove();
-    };
+    return this.#pictures.attach(host, picture);
   }
 
   /** @param {string} name @param {any} [args] @returns {Promise<any>} */
@@ -173,7 +154,7 @@ export class GuestBackend {
       case 'react': return void this.#call?.react(args.reaction);
       case 'set_hand': return void this.#call?.setHand(args.raised);
       case 'send_chat': return void this.#call?.sendChat(args.text);
-      case 'small_window': return this.#showSmall();
+      case 'small_window': return this.#pictures.showSmall();
       case 'open_web': return void window.open(webAddress(args.url) ?? 'about:blank', '_blank', 'noopener,noreferrer');
       case 'send_files': return this.#offerFiles(await chooseFiles(), args.to);
       case 'send_dropped': return this.#offerFiles(this.#dropped, args.to);
@@ -184,7 +165,7 @@ export class GuestBackend {
       case 'select_devices':
         saveSettings({ ...state.settings, devices: args.choice });
         this.update({ choice: args.choice, settings: { ...state.settings, devices: args.choice } });
-        this.#remoteAudio.speaker = args.choice.speaker;
+        this.#sound.speaker = args.choice.speaker;
         await this.#media.select(args.choice);
         return this.#syncMedia();
       case 'refresh_devices': return this.#media.refresh();
@@ -194,7 +175,7 @@ export class GuestBackend {
       case 'mark_compared': return this.#markCompared(this.#participant(args));
       case 'dismiss_notice': return this.update({ notice: null });
       case 'dismiss_link': return;
-      case 'stats': return collectStats(this.#call?.peers.values() ?? []);
+      case 'stats': return collectStats(this.#call, this.#forwarding);
       case 'copy': return navigator.clipboard.writeText(args.text).catch(() => { throw { code: 'clipboard', message: '' }; });
       case 'make_invite': return location.href;
       case 'connect': return this.connect();
@@ -225,8 +206,9 @@ export class GuestBackend {
     if (!key) return;
     this.#session?.close();
     const name = state.settings.name || t.guest;
-    const session = this.#session = new Session({ url: this.invitation.server, name, key, client: `lunchroom-web`, ...this.credentials() });
-    const call = this.#call = new Call(session);
+    const session = this.#session = new Session({ url: this.invitation.server, name, key, client: `lunchroom-web`, features: this.#features, ...this.credentials() });
+    this.#forwarding?.end();
+    const call = this.#call = new Call(session), forwarding = this.#forwarding = this.#forwardingOf(call);
     this.board.begin(session, key.publicKey);
     this.update({ session: { kind: 'connecting', server: this.invitation.server, problem: null } });
     const on = (/** @type {EventTarget} */ target, /** @type {string} */ event, /** @type {(detail: any) => void} */ run) =>
@@ -255,18 +237,9 @@ export class GuestBackend {
       this.#updateCall({ stage: { kind: 'joined' }, you: message.you, room: message.room });
     });
     on(call, 'peer', peer => this.#addPeer(peer));
-    on(call, 'distrusted', peer => {
-      this.#remoteAudio.stop(peer.participant.id);
-      this.#audioLevels.setTrack(peer.participant.id, null);
-      this.#updateParticipants();
-    });
-    on(call, 'closed', peer => {
-      this.#displayedSizes.remove(peer.participant.id);
-      this.#remoteAudio.stop(peer.participant.id);
-      this.#audioLevels.setTrack(peer.participant.id, null);
-      this.#updateParticipants();
-    });
-    on(call, 'media', () => this.#updateParticipants());
+    for (const event of ['came', 'gone', 'distrusted', 'closed', 'media', 'path']) on(call, event, () => this.#updateParticipants());
+    on(call, 'closed', peer => this.#displayedSizes.remove(peer.participant.id));
+    on(forwarding, 'changed', () => this.#updateParticipants());
     on(call, 'hand', () => {
       this.#updateCall({ hand: call.hand });
       this.#updateParticipants();
@@ -278,9 +251,18 @@ export class GuestBackend {
     on(call, 'chat', message => this.#addChatLine(message));
     on(call, 'unsent', () => this.#updateCall({ unsent: call.unsent }));
     on(call, 'rejected', message => {
-      if (!this.board.refused(message) && call.you) this.update({ notice: message.code });
+      if (!this.board.refused(message) && !forwarding.refused(message) && call.you) this.update({ notice: message.code });
     });
     on(call, 'ended', code => this.#handleEnd(code));
+  }
+
+  /** @param {Call} call */
+  #forwardingOf(call) {
+    return new Forwarding(call, {
+      tracks: () => ({ audio: this.#media.tracks.microphone, camera: this.#media.tracks.camera, screen: this.#ownShare.track }),
+      savesData: () => this.current().settings.data_saver,
+      hearsDirectly: id => CallSound.hearsDirectly(call, id),
+    });
   }
 
   /** The session has ended for good. @param {Session} _session @param {{ code?: string, message?: string } | undefined} error */
@@ -352,6 +334,7 @@ export class GuestBackend {
     this.update({ settings });
     this.#media.setProcessing(settings);
     this.#call?.setDataSaver(settings.data_saver);
+    this.#forwarding?.setDataSaver(settings.data_saver);
     this.#measureVideos();
   }
 
@@ -375,13 +358,12 @@ export class GuestBackend {
     if (this.#session?.name !== settings.name || this.#session.state === 'closed') this.connect();
     await this.#media.open(media);
     if (this.current().call.stage.kind !== 'joining') return;
-    const { live, requested } = this.#media;
-    this.#updateCall({ media: requested });
+    this.#updateCall({ media: this.#media.requested });
     // A guest who joins again uses the link's invite again.
     if (this.#call) this.#call.options.policy = settings.relay_only ? 'relay' : 'all';
     this.#call?.setDataSaver(settings.data_saver);
     const own = room === this.invitation.room ? this.invitation.invite : null;
-    this.#call?.join(room, live, invite ?? own ?? undefined);
+    this.#call?.join(room, this.#announced(), invite ?? own ?? undefined);
   }
 
   /** The page is closing: frees the seat immediately and closes the devices. */
@@ -404,11 +386,16 @@ export class GuestBackend {
     this.#syncMedia();
   }
 
-  /** Shows the person which devices are requested and have not failed, and the others which are live. */
+  /** Shows the person which devices are requested and have not failed, and the others what is live. */
   #syncMedia() {
-    const { live, requested } = this.#media, announced = this.#call?.joinRequest?.media;
-    this.#updateCall({ media: requested });
-    if (announced && (live.camera !== announced.camera || live.microphone !== announced.microphone)) this.#call?.setMedia(live);
+    const announced = this.#announced(), before = this.#call?.joinRequest?.media;
+    this.#updateCall({ media: this.#media.requested });
+    if (before && (announced.camera !== before.camera || announced.microphone !== before.microphone || announced.screen !== before.screen)) this.#call?.setMedia(announced);
+  }
+
+  /** What the others are told about the own devices and the own screen. @returns {MediaState} */
+  #announced() {
+    return { ...this.#media.live, ...(this.#ownShare.track ? { screen: true } : {}) };
   }
 
   /** Shares the own screen, or no longer. Outside of a call nothing is shared. */
@@ -416,16 +403,9 @@ export class GuestBackend {
     const { track } = this.#ownShare;
     if (track && !inCall(this.current().call)) return this.#ownShare.stop();
     this.#call?.setShare(track);
+    this.#forwarding?.replaceTrack('screen', track);
+    this.#syncMedia();
     this.update({ share: track && { id: '', name: '', state: 'live' } });
-  }
-
-  /** Shows the largest picture of others in the browser's small window, or no longer. */
-  async #showSmall() {
-    if (document.pictureInPictureElement) return document.exitPictureInPicture();
-    const area = (/** @type {Shown} */ { video }) => video.clientWidth * video.clientHeight;
-    const [largest] = [...this.#shown].filter(({ picture, track }) => picture.kind !== 'own' && track).sort((one, other) => area(other) - area(one));
-    if (!largest) throw { code: 'nobody_to_show', message: '' };
-    await largest.video.requestPictureInPicture().catch(error => { throw { code: 'browser_no_small_window', message: String(error) }; });
   }
 
   /** @param {File[]} files @param {string[]} to */
@@ -450,7 +430,7 @@ export class GuestBackend {
   /** @param {Peer} peer */
   #addPeer(peer) {
     if (peer.distrust) return this.#updateParticipants();
-    const { tracks } = this.#media, { id } = peer.participant;
+    const { tracks } = this.#media;
     this.#files.attach(peer.pc, peer.participant);
     const stream = new MediaStream(), all = /** @type {const} */ ([['audio', tracks.microphone], ['video', tracks.camera]]);
     for (const [kind, track] of all) {
@@ -459,12 +439,9 @@ export class GuestBackend {
       else if (track) peer.pc.addTrack(track, stream);
     }
     peer.addEventListener('track', event => {
-      const { track, receiver } = /** @type {CustomEvent<RTCTrackEvent>} */ (event).detail;
-      if (track.kind === 'audio') {
-        this.#remoteAudio.play(id, track);
-        this.#audioLevels.setTrack(id, track, receiver);
-      }
-      this.#shown.forEach(shown => this.#show(shown));
+      const { track } = /** @type {CustomEvent<RTCTrackEvent>} */ (event).detail;
+      track.addEventListener('unmute', () => this.#updateReceived());
+      this.#updateReceived();
     });
     peer.addEventListener('state', () => this.#updateParticipants());
     peer.addEventListener('negotiated', () => this.#updateParticipants());
@@ -475,7 +452,8 @@ export class GuestBackend {
   /** Sends the current own track of a kind, or none. @param {'camera' | 'microphone'} kind */
   #replaceTrack(kind) {
     const track = this.#media.tracks[kind], name = kind === 'camera' ? 'video' : 'audio';
-    if (kind === 'microphone') this.#audioLevels.setTrack('own', track);
+    if (kind === 'microphone') this.#sound.setOwn(track);
+    this.#forwarding?.replaceTrack(kind === 'camera' ? 'camera' : 'audio', track);
     for (const peer of this.#call?.peers.values() ?? []) {
       const { pc } = peer;
       const transceivers = name === 'video' ? [peer.camera].filter(one => one !== undefined) : pc.getTransceivers().filter(one => one.receiver.track.kind === name);
@@ -483,63 +461,74 @@ export class GuestBackend {
       if (sending) sending.sender.replaceTrack(track).then(() => peer.applyResolution(), error => console.warn('replaceTrack', String(error)));
       else if (track) pc.addTrack(track, new MediaStream());
     }
-    this.#shown.forEach(shown => this.#show(shown));
+    this.#pictures.update();
   }
 
-  /** @param {Shown} shown */
-  #show(shown) {
-    const { picture, video } = shown;
-    const peer = picture.kind === 'own' ? null : this.#call?.peers.get(picture.id);
-    const track = (picture.kind === 'own' ? this.#media.tracks.camera : picture.kind === 'share' ? peer?.screen : peer?.camera?.receiver.track) ?? null;
-    if (shown.track === track) return;
-    shown.track = track;
-    shown.stop.abort();
-    shown.stop = new AbortController();
-    video.srcObject = track ? new MediaStream([track]) : null;
-    video.classList.remove('drawn');
-    if (!track) return;
-    // The initials are visible while no picture arrives.
-    const { signal } = shown.stop, updateDrawn = () => video.classList.toggle('drawn', track.readyState === 'live' && !track.muted && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
-    for (const event of ['mute', 'unmute', 'ended']) track.addEventListener(event, updateDrawn, { signal });
-    for (const event of ['loadeddata', 'playing', 'resize']) video.addEventListener(event, updateDrawn, { signal });
-    updateDrawn();
-    video.play().catch(() => {});
+  /** Plays and shows what there is now. */
+  #updateReceived() {
+    if (this.#call && this.#forwarding) this.#sound.update(this.#call, this.#forwarding);
+    this.#pictures.update();
+  }
+
+  /** What a picture shows: what comes the way that the room's media goes now, or else what still comes the other way. @param {Picture} picture @returns {MediaStreamTrack | null} */
+  #trackOf(picture) {
+    if (picture.kind === 'own') return this.#media.tracks.camera;
+    const peer = this.#call?.peers.get(picture.id), isShare = picture.kind === 'share';
+    const direct = (isShare ? peer?.screen : peer?.camera?.receiver.track) ?? null;
+    const forwarded = this.#forwarding?.lineOf(picture.id, isShare ? 'screen' : 'camera')?.transceiver.receiver.track ?? null;
+    return this.#call?.forwarded || !direct || direct.muted ? forwarded ?? direct : direct;
   }
 
   /** Measures the displayed cameras. A camera that is off keeps its last size, so that it starts at full size when switched on. */
   #measureVideos() {
-    for (const { participant: { id, media } } of this.#call?.peers.values() ?? []) {
-      const sizes = [...this.#shown].filter(({ picture, inViewport }) => picture.kind === 'camera' && picture.id === id && inViewport && !document.hidden)
-        .map(({ video }) => video.getBoundingClientRect());
-      if (!sizes.length && !media.camera) continue;
+    const people = [...this.#call?.people.values() ?? []].map(one => one.participant), saves = this.state?.settings.data_saver ?? false;
+    for (const { id, media } of people) {
+      const sizes = this.#pictures.sizes('camera', id);
+      if (this.#call?.forwarded || !sizes.length && !media.camera) continue;
       /** @param {'width' | 'height'} side */
-      const most = side => Math.round(Math.max(0, ...sizes.map(size => size[side])) * devicePixelRatio);
-      this.#displayedSizes.update(id, asked({ max_width: most('width'), max_height: most('height') }, this.current().settings.data_saver));
+      const most = side => Math.round(Math.max(0, ...sizes.map(size => size[side])));
+      this.#displayedSizes.update(id, asked({ max_width: most('width'), max_height: most('height') }, saves));
     }
+    this.#forwarding?.display(people.flatMap(one => this.#displayed(one, saves)));
+  }
+
+  /** The pictures of somebody that the forwarder is to send. @param {import('../shared/model.d.ts').Participant} participant @param {boolean} saves @returns {import('./forwarding.js').Displayed[]} */
+  #displayed({ id, media }, saves) {
+    const height = (/** @type {'camera' | 'share'} */ kind) => Math.round(Math.max(0, ...this.#pictures.sizes(kind, id).map(size => size.height)));
+    const camera = media.camera ? asked({ max_width: Infinity, max_height: height('camera') }, saves).max_height : 0, screen = media.screen ? height('share') : 0;
+    return [...(screen ? [{ id, kind: /** @type {const} */ ('screen'), height: screen, priority: SCREEN_PRIORITY }] : []), ...(camera ? [{ id, kind: /** @type {const} */ ('camera'), height: camera }] : [])];
   }
 
   #updateParticipants() {
-    const participants = [...this.#call?.peers.values() ?? []].map(({ participant: { nonce: _, ...participant }, pc, distrust }) => ({
-      ...participant, distrust, connected: !this.#disconnected.has(participant.id),
-      link: linkOf(pc.connectionState), repair: null, report: null, reaction: this.#call?.reactions.of(participant.id) ?? null,
+    const call = this.#call, forwarding = this.#forwarding, people = [...call?.people.values() ?? []];
+    const participants = people.map(({ participant: { nonce: _, ...participant }, distrust }) => ({
+      ...participant, distrust: distrust ?? (forwarding?.lacksKey(participant.id) ? 'frame_key_missing' : null), connected: !this.#disconnected.has(participant.id),
+      link: this.#linkTo(participant.id), repair: null, report: null, reaction: call?.reactions.of(participant.id) ?? null,
     }));
-    this.update({ sharing: [...this.#call?.peers.values() ?? []].filter(peer => peer.screen).map(peer => peer.participant.id) });
+    const shares = (/** @type {Person} */ { participant: { id, media } }) => call?.peers.get(id)?.screen || media.screen && forwarding?.isActive;
+    this.update({ sharing: people.filter(shares).map(one => one.participant.id) });
     this.#updateCall({ participants });
-    this.#shown.forEach(shown => this.#show(shown));
+    this.#updateReceived();
+    this.#measureVideos();
+  }
+
+  /** The better of the ways to somebody. @param {string} id @returns {import('../shared/model.d.ts').LinkState} */
+  #linkTo(id) {
+    const direct = this.#call?.peers.get(id)?.pc.connectionState, all = [...(direct ? [direct] : []), ...(this.#forwarding?.isActive ? [this.#forwarding.state] : [])].map(linkOf);
+    return all.find(link => link === 'connected') ?? all.find(link => link === 'connecting') ?? all[0] ?? 'connecting';
   }
 
   /** @param {Message} message */
   #addChatLine({ from, text, at }) {
     const { call, chat, settings } = this.current();
-    const name = from === call.you ? settings.name : this.#call?.peers.get(from)?.participant.name ?? chat.findLast(line => line.from === from)?.name ?? '?';
+    const name = from === call.you ? settings.name : this.#call?.people.get(from)?.participant.name ?? chat.findLast(line => line.from === from)?.name ?? '?';
     this.update({ chat: [...chat, { from, name, text, at }].slice(-MAX_CHAT_LINES) });
   }
 
   /** @param {string} code */
   #handleEnd(code) {
     if (FINAL_CODES.includes(code)) this.invitation.trouble = code;
-    this.#remoteAudio.stopAll();
-    for (const one of this.current().call.participants) this.#audioLevels.setTrack(one.id, null);
+    this.#sound.stop();
     this.#media.open({ camera: false, microphone: false });
     this.#ownShare.stop();
     this.update({ sharing: [] });

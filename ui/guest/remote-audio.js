@@ -12,8 +12,10 @@ export class RemoteAudio {
     this.#playing.forEach(audio => this.#setSink(audio));
   }
 
-  /** Plays a participant's track instead of an earlier one. @param {string} id participant @param {MediaStreamTrack} track */
+  /** Plays a track instead of an earlier one. @param {string} id a participant or a line @param {MediaStreamTrack} track */
   play(id, track) {
+    const before = this.#playing.get(id)?.srcObject;
+    if (before instanceof MediaStream && before.getTracks()[0] === track) return;
     this.stop(id);
     const audio = new Audio();
     audio.srcObject = new MediaStream([track]);
@@ -23,15 +25,11 @@ export class RemoteAudio {
     this.#playing.set(id, audio);
   }
 
-  /** Stops a participant's audio, if any. @param {string} id participant */
+  /** Stops the audio of a participant or a line, if any. @param {string} id */
   stop(id) {
     const audio = this.#playing.get(id);
     if (audio) audio.srcObject = null;
     this.#playing.delete(id);
-  }
-
-  stopAll() {
-    [...this.#playing.keys()].forEach(id => this.stop(id));
   }
 
   /** @param {HTMLAudioElement} audio */

@@ -1,9 +1,9 @@
-// A call in a browser: one RTCPeerConnection for each other participant, with the perfect negotiation of W3C WebRTC. The
-// newcomer sends the first offer to each participant and is the polite peer. This module does not use the DOM.
+// A call in a browser: one direct connection to each other participant (peer.js), unless the room is forwarded. The newcomer
+// sends the first offer to each participant and is the polite peer. This module does not use the DOM.
 
-import { limitEncoding, sent } from './data-saver.js';
+import { Peer } from './peer.js';
 import { OwnReactions, Reactions } from './reactions.js';
-import { ReplacementLimits, isAnotherConnection } from './replacement.js';
+import { ReplacementLimits } from './replacement.js';
 import { Signer } from './statement.js';
 import { Unsent } from './unsent.js';
 
@@ -11,236 +11,28 @@ import { Unsent } from './unsent.js';
 /** @typedef {import('./protocol.js').Message} Message */
 /** @typedef {import('./model.d.ts').MediaState} MediaState */
 /** @typedef {import('./model.d.ts').Participant} Participant */
-
-/** A participant gets at most one connection report in this time, ms. */
-const REPORT_SPACING_MS = 5000;
-
 /**
- * The connection to another participant. Events:
- * - `track` (detail: the RTCTrackEvent);
- * - `state` (detail: the RTCPeerConnectionState);
- * - `negotiated` (no detail): an offer was answered, and {@link Peer#screen} may have changed;
- * - `broken`: an ICE restart failed, and the connection must be replaced.
+ * @typedef {object} Person  another participant
+ * @property {Participant} participant
+ * @property {boolean} polite whether this client joined later
+ * @property {string | null} distrust why nothing is sent to them and accepted of them: a description or key was not signed by
+ *   their device for us
  */
-export class Peer extends EventTarget {
-  /**
-   * @param {Participant} participant
-   * @param {boolean} polite whether this side yields when both send an offer
-   * @param {RTCConfiguration} configuration
-   * @param {(message: Message) => void} send sends a message, which already has `to`
-   * @param {boolean} [offers] whether this side sends the first offer, as the newcomer does
-   */
-  constructor(participant, polite, configuration, send, offers = polite) {
-    super();
-    this.participant = participant;
-    this.polite = polite;
-    this.offers = offers;
-    /** Why there is no connection: a description was not signed by the participant's device for us. @type {string | null} */
-    this.distrust = null;
-    // The other side's answer includes its tracks. An offer of its own would only collide.
-    this.#expectOffer = !offers;
-    this.stream = new MediaStream();
-    this.pc = new RTCPeerConnection(configuration);
-    this.#send = message => send({ ...message, to: participant.id });
-    this.pc.onnegotiationneeded = () => this.#sendOffer();
-    this.pc.onicecandidate = ({ candidate }) =>
-      this.#send(candidate?.candidate ? { type: 'candidate', candidate: candidate.toJSON() } : { type: 'end_of_candidates' });
-    this.pc.ontrack = event => {
-      this.stream.addTrack(event.track);
-      this.dispatchEvent(new CustomEvent('track', { detail: event }));
-    };
-    this.pc.onsignalingstatechange = () => {
-      if (this.pc.signalingState === 'stable') this.dispatchEvent(new CustomEvent('negotiated'));
-    };
-    this.pc.onconnectionstatechange = () => {
-      this.dispatchEvent(new CustomEvent('state', { detail: this.pc.connectionState }));
-      if (this.pc.connectionState === 'failed') this.#restartIce();
-      if (this.pc.connectionState === 'connected') {
-        this.#iceRestarted = false;
-        this.applyResolution();
-        this.#applyShare();
-      }
-    };
-  }
 
-  /** The transceivers of video in the order of the media lines: the camera's first, then those of shared screens. */
-  get #videos() {
-    return this.pc.getTransceivers().filter(one => one.receiver.track.kind === 'video');
-  }
-
-  /** The transceiver of the camera, if there is one yet. @returns {RTCRtpTransceiver | undefined} */
-  get camera() {
-    return this.#videos[0];
-  }
-
-  /** The screen that the other side shares; null: none. @returns {MediaStreamTrack | null} */
-  get screen() {
-    const receives = (/** @type {RTCRtpTransceiver} */ one) => one.currentDirection === 'recvonly' || one.currentDirection === 'sendrecv';
-    return this.#videos.slice(1).find(receives)?.receiver.track ?? null;
-  }
-
-  /** Shares a screen with the other side, as soon as they are connected. @param {MediaStreamTrack | null} track null: none any more */
-  setShare(track) {
-    this.#shared = track;
-    if (this.pc.connectionState === 'connected') this.#applyShare();
-  }
-
-  async #applyShare() {
-    const track = this.#shared, transceiver = this.#shareTransceiver;
-    if (!transceiver) {
-      if (track) this.#shareTransceiver = this.pc.addTransceiver(track, { direction: 'sendonly', streams: [new MediaStream([track])] });
-      return;
-    }
-    if (transceiver.sender.track === track) return;
-    // A change of the direction leads to an offer.
-    const receives = transceiver.direction === 'sendrecv' || transceiver.direction === 'recvonly';
-    transceiver.direction = track ? (receives ? 'sendrecv' : 'sendonly') : receives ? 'recvonly' : 'inactive';
-    await transceiver.sender.replaceTrack(track).catch(error => console.warn('share', String(error)));
-  }
-
-  /** @type {(message: Message) => void} */
-  #send;
-  #expectOffer = false;
-  #makingOffer = false;
-  #ignoreOffer = false;
-  #settingAnswer = false;
-  /** Whether ICE was restarted since the connection last worked. */
-  #iceRestarted = false;
-  /** The other side's last description, SDP. */
-  #remoteSdp = '';
-  /** Handles one signal after the other. */
-  #signals = Promise.resolve();
-  /** The size at which the other side displays the camera, in pixels; infinite: not received yet. */
-  #resolution = { max_width: Infinity, max_height: Infinity };
-  /** Whether the own camera is sent small; see {@link Call#setDataSaver}. */
-  savesData = false;
-  /** The own shared screen. @type {MediaStreamTrack | null} */
-  #shared = null;
-  /** The transceiver that sends it. @type {RTCRtpTransceiver | undefined} */
-  #shareTransceiver;
-  /** When a connection report was last sent, in ms. */
-  #reported = -Infinity;
-
-  /** Handles a description or a candidate, after the earlier ones. Errors are logged. @param {Message} message */
-  signal(message) {
-    if (message.sdp) this.#remoteSdp = message.sdp;
-    this.#signals = this.#signals.then(() => this.#handleSignal(message)).catch(error => console.warn('signal', message.type, String(error)));
-  }
-
-  /** Whether a message is an offer for another connection than this one. @param {Message} message */
-  isReplacedBy({ type, sdp }) {
-    return type === 'offer' && this.#remoteSdp !== '' && isAnotherConnection(this.#remoteSdp, sdp);
-  }
-
-  /** Restarts ICE after a failure, from either side. If that failed, too, or DTLS did, the polite side replaces the connection. */
-  #restartIce() {
-    if (this.#iceRestarted) return this.polite && this.dispatchEvent(new CustomEvent('broken'));
-    this.#iceRestarted = true;
-    this.pc.restartIce();
-  }
-
-  /**
-   * Whether the other side gets an answer to `check_connection`. A browser cannot check its connection, and says so; but not
-   * as often as somebody asks.
-   * @param {number} now in ms
-   */
-  mayReport(now) {
-    const may = now - this.#reported >= REPORT_SPACING_MS;
-    if (may) this.#reported = now;
-    return may;
-  }
-
-  /** Limits the camera to the size at which the other side displays it. @param {Message} message of type `resolution` */
-  setResolution({ max_width, max_height }) {
-    this.#resolution = { max_width, max_height };
-    this.applyResolution();
-  }
-
-  /** Scales the camera's encoding to the other side's size, or disables it. Called after each change of what it depends on. */
-  async applyResolution() {
-    const size = sent(this.#resolution, this.savesData), sender = this.camera?.sender;
-    if (!sender?.track) return;
-    const { width = 0, height = 0 } = sender.track.getSettings();
-    try {
-      const parameters = sender.getParameters(), [encoding] = parameters.encodings ?? [];
-      if (!encoding) return; // before the first negotiation
-      encoding.active = size.max_width > 0 && size.max_height > 0;
-      const scale = encoding.active ? Math.max(width / size.max_width, height / size.max_height) : 1;
-      // Upscaling by an eighth is not visible.
-      encoding.scaleResolutionDownBy = scale > 1.125 ? scale : 1;
-      limitEncoding(encoding, this.savesData);
-      await sender.setParameters(parameters);
-    } catch (error) {
-      console.warn('resolution', String(error));
-    }
-  }
-
-  /** There will be no connection. @param {string} code */
-  refuse(code) {
-    this.distrust = code;
-    this.close();
-  }
-
-  close() {
-    this.pc.close();
-    this.stream.getTracks().forEach(track => track.stop());
-  }
-
-  async #sendOffer() {
-    if (this.#expectOffer) return;
-    try {
-      this.#makingOffer = true;
-      await this.pc.setLocalDescription();
-      this.#sendDescription();
-    } finally {
-      this.#makingOffer = false;
-    }
-  }
-
-  #sendDescription() {
-    const description = this.pc.localDescription;
-    if (description) this.#send({ type: description.type, sdp: description.sdp });
-  }
-
-  /** @param {Message} message */
-  async #handleSignal(message) {
-    switch (message.type) {
-      case 'offer':
-      case 'answer': return this.#setRemoteDescription(message.type, message.sdp);
-      case 'candidate':
-      case 'end_of_candidates':
-        try {
-          await this.pc.addIceCandidate(message.type === 'candidate' ? message.candidate : undefined);
-        } catch (error) {
-          if (!this.#ignoreOffer) throw error;
-        }
-    }
-  }
-
-  /** @param {'offer' | 'answer'} type @param {string} sdp */
-  async #setRemoteDescription(type, sdp) {
-    const ready = !this.#makingOffer && (this.pc.signalingState === 'stable' || this.#settingAnswer);
-    this.#ignoreOffer = !this.polite && type === 'offer' && !ready;
-    if (this.#ignoreOffer) return;
-    this.#expectOffer = false;
-    this.#settingAnswer = type === 'answer';
-    await this.pc.setRemoteDescription({ type, sdp });
-    this.#settingAnswer = false;
-    if (type !== 'offer') return;
-    await this.pc.setLocalDescription();
-    this.#sendDescription();
-  }
-}
+/** Offers whose refusal is expected if the room is forwarded from that moment. More are forgotten, the oldest first. */
+const MAX_OFFERS = 64;
 
 /**
  * A call in one room of a session. Events:
  * - `joined` (detail: the message `joined`);
- * - `peer` (detail: the {@link Peer}): a new connection, before its first negotiation; the listener adds the tracks, unless it
- *   has `distrust`;
- * - `distrusted` (detail: the Peer): its connection was closed, because a description was not signed by its device;
- * - `closed` (detail: the Peer): a connection was closed or replaced;
- * - `media` (detail: the Peer): a participant switched a device on or off;
- * - `hand` (detail: the Peer; null: the own hand): a hand was raised or lowered;
+ * - `came`, `gone` (detail: the {@link Person}): somebody is in the room, and no longer;
+ * - `path` (no detail): {@link Call#forwarded} has changed;
+ * - `peer` (detail: the {@link Peer}): a new direct connection, before its first negotiation; the listener adds the tracks,
+ *   unless it has `distrust`;
+ * - `distrusted` (detail: the Person): their connection was closed, because something was not signed by their device;
+ * - `closed` (detail: the Peer): a direct connection was closed or replaced;
+ * - `media` (detail: the Person): a participant switched a device on or off;
+ * - `hand` (detail: the Person; null: the own hand): a hand was raised or lowered;
  * - `reaction` (no detail): a reaction begins or ends ({@link Call#reactions});
  * - `chat` (detail: the message);
  * - `unsent` (no detail): the list {@link Call#unsent} has changed;
@@ -254,8 +46,14 @@ export class Call extends EventTarget {
     this.session = session;
     this.options = options;
     this.signer = options.signer ?? new Signer(session.key);
-    /** By participant id. @type {Map<string, Peer>} */
+    /** By participant id. @type {Map<string, Person>} */
+    this.people = new Map();
+    /** The direct connections by participant id. @type {Map<string, Peer>} */
     this.peers = new Map();
+    /** Whether the room's media goes through the server's forwarder. Nobody then offers to participants. */
+    this.forwarded = false;
+    /** Whether direct connections go on when the room is direct again: nobody can have closed one yet. */
+    this.keepsPeers = false;
     /** By participant id. @type {Map<string, ReplacementLimits>} */
     this.replacementLimits = new Map();
     /** The own participant id; null without a seat. @type {string | null} */
@@ -296,6 +94,9 @@ export class Call extends EventTarget {
   /** Cancels the timer of the next chat line. @type {(() => void) | undefined} */
   #cancelLines;
 
+  /** Numbers of the last offers. @type {number[]} */
+  #offers = [];
+
   /** Own chat lines that the server has not confirmed yet, oldest first. */
   get unsent() {
     return this.#unsent.view();
@@ -331,6 +132,12 @@ export class Call extends EventTarget {
     if (!this.joinRequest) return;
     this.joinRequest.media = media;
     this.session.send({ type: 'media', ...media });
+  }
+
+  /** Closes a direct connection that the forwarder has replaced. @param {string} id participant id */
+  closeDirect(id) {
+    const peer = this.peers.get(id);
+    if (peer) this.#close(peer);
   }
 
   /** Asks the server to raise or lower the own hand. `hand` follows. Ignored without a seat. @param {boolean} raised */
@@ -396,12 +203,12 @@ export class Call extends EventTarget {
     this.#emit('unsent');
   }
 
-  /** @param {Message} message @param {Peer | undefined} peer */
-  #handleHand({ from, hand }, peer) {
+  /** @param {Message} message @param {Person | undefined} person */
+  #handleHand({ from, hand }, person) {
     if (from === this.you) this.hand = hand;
-    else if (peer) peer.participant.hand = hand;
+    else if (person) person.participant.hand = hand;
     else return;
-    this.#emit('hand', peer ?? null);
+    this.#emit('hand', person ?? null);
   }
 
   /** The hand is down in a new seat. Raises it again if it was raised in a seat that was lost. */
@@ -418,6 +225,7 @@ export class Call extends EventTarget {
     if (error.about !== undefined && this.#unsent.rejected(now(), error.about, error.code)) return this.#sendLines();
     // An error about another message does not end a pending join.
     if (this.joinRequest && !this.you && (error.about === undefined || error.about === this.#joinSeq)) return this.#end(error.code);
+    if (error.code === 'unexpected_message' && this.#offers.includes(error.about)) return; // the room was forwarded before it arrived
     this.#emit('rejected', error);
   }
 
@@ -435,28 +243,26 @@ export class Call extends EventTarget {
 
   /** @param {Message} message */
   #handleMessage(message) {
-    const peer = this.peers.get(message.from ?? message.id);
+    const id = message.from ?? message.id, person = this.people.get(id), peer = this.peers.get(id);
     switch (message.type) {
       case 'joined':
         this.you = message.you;
         this.#emit('joined', message);
-        for (const other of message.participants) this.#open(other, true);
+        for (const other of message.participants) this.#come(other, true);
         this.#raiseLostHand();
         this.#sendLines();
         break;
       case 'left': return this.#end(message.reason);
-      case 'participant_joined': return this.#open(message.participant, false);
-      case 'participant_left':
-        this.replacementLimits.delete(message.id);
-        this.#queues.delete(message.id);
-        this.reactions.remove(message.id);
-        if (peer) this.#close(peer);
-        break;
+      case 'participant_joined': return this.#come(message.participant, false);
+      case 'participant_left': return this.#go(message.id);
+      case 'forwarded': return this.#setForwarded(message.on);
       case 'offer':
+        if (person && !this.forwarded) this.#receive(person, message);
+        break;
       case 'answer':
       case 'candidate':
       case 'end_of_candidates':
-        if (peer) this.#receive(peer.participant, message);
+        if (person) this.#receive(person, message);
         break;
       case 'resolution':
         peer?.setResolution(message);
@@ -465,32 +271,77 @@ export class Call extends EventTarget {
         if (peer?.mayReport(this.session.clock.now())) this.session.send({ type: 'connection_report', to: message.from, verdict: 'unknown', findings: [] });
         break;
       case 'media':
-        if (!peer) break;
-        peer.participant.media = { microphone: message.microphone, camera: message.camera };
-        this.#emit('media', peer);
+        if (!person) break;
+        person.participant.media = { microphone: message.microphone, camera: message.camera, screen: message.screen === true };
+        this.#emit('media', person);
         break;
       case 'avatar':
-        if (!peer) break;
-        peer.participant.avatar = message.avatar;
-        this.#emit('media', peer);
+        if (!person) break;
+        person.participant.avatar = message.avatar;
+        this.#emit('media', person);
         break;
-      case 'hand': return this.#handleHand(message, peer);
+      case 'hand': return this.#handleHand(message, person);
       case 'reaction':
-        if (peer || message.from === this.you) this.reactions.show(peer ? message.from : 'own', message.reaction);
+        if (person || message.from === this.you) this.reactions.show(person ? message.from : 'own', message.reaction);
         break;
       case 'chat': return this.#handleChat(message);
       case 'error': return this.#handleError(message);
     }
   }
 
+  /** @param {Participant} participant @param {boolean} polite whether this client joined later */
+  #come(participant, polite) {
+    if (this.people.has(participant.id)) return;
+    /** @type {Person} */
+    const person = { participant, polite, distrust: this.signer.knows(participant) ? null : 'statement_missing' };
+    this.people.set(participant.id, person);
+    this.#emit('came', person);
+    if (!this.forwarded) this.#open(person);
+  }
+
+  /** @param {string} id */
+  #go(id) {
+    const person = this.people.get(id), peer = this.peers.get(id);
+    this.people.delete(id);
+    this.replacementLimits.delete(id);
+    this.#queues.delete(id);
+    this.reactions.remove(id);
+    if (peer) this.#close(peer);
+    if (person) this.#emit('gone', person);
+  }
+
+  /**
+   * The room's media goes another way from now on. Direct connections stay until {@link Call#closeDirect}; at the end, whoever
+   * joined later offers a new one.
+   * @param {boolean} on
+   */
+  #setForwarded(on) {
+    if (on === this.forwarded) return;
+    this.forwarded = on;
+    if (on) {
+      this.keepsPeers = true;
+      this.peers.forEach(peer => peer.freeze());
+    } else this.#goDirect();
+    this.#emit('path');
+  }
+
+  #goDirect() {
+    for (const person of this.people.values()) {
+      const peer = this.peers.get(person.participant.id);
+      if (!peer) this.#open(person);
+      else if (person.polite && !this.keepsPeers && !person.distrust) this.#replace(peer, true);
+      else peer.thaw();
+    }
+  }
+
   /**
    * Handles a signal after the ones before it, and a description only if the participant's device has signed it for us.
-   * @param {Participant} participant @param {Message} message
+   * @param {Person} person @param {Message} message
    */
-  #receive(participant, message) {
-    const { id } = participant, queue = this.#queue(id), room = this.#room;
+  #receive(person, message) {
+    const { participant } = person, { id } = participant, queue = this.#queue(id), room = this.#room;
     queue.in = queue.in.then(async () => {
-      const isCurrent = () => this.peers.get(id)?.participant === participant && !this.peers.get(id)?.distrust;
+      const isCurrent = () => this.people.get(id) === person && !person.distrust;
       if (!isCurrent()) return;
       try {
         const { type, sdp, signature } = message, isDescription = type === 'offer' || type === 'answer';
@@ -498,8 +349,7 @@ export class Call extends EventTarget {
         const peer = this.peers.get(id);
         if (peer && isCurrent()) this.#signal(peer, checked);
       } catch (error) {
-        const peer = this.peers.get(id);
-        if (peer && isCurrent()) this.#distrust(peer, /** @type {{ code?: string }} */ (error).code ?? 'statement_wrong');
+        if (isCurrent()) this.distrust(person, /** @type {{ code?: string }} */ (error).code ?? 'statement_wrong');
       }
     });
   }
@@ -512,7 +362,9 @@ export class Call extends EventTarget {
       if (!isCurrent()) return;
       try {
         const signed = message.sdp === undefined ? message : { ...message, signature: await this.signer.sign(room, participant, message.sdp) };
-        if (isCurrent()) this.session.send(signed);
+        if (!isCurrent()) return;
+        const seq = this.session.send(signed);
+        if (message.type === 'offer') this.#offers = [...this.#offers, seq].slice(-MAX_OFFERS);
       } catch (error) {
         console.warn('send', message.type, String(error));
       }
@@ -535,10 +387,11 @@ export class Call extends EventTarget {
     }
   }
 
-  /** Nothing connects to somebody whose description was not signed by their device, until they leave. @param {Peer} peer @param {string} code */
-  #distrust(peer, code) {
-    peer.refuse(code);
-    this.#emit('distrusted', peer);
+  /** Nothing connects to somebody whose description or key was not signed by their device, until they leave. @param {Person} person @param {string} code */
+  distrust(person, code) {
+    person.distrust = code;
+    this.peers.get(person.participant.id)?.refuse(code);
+    this.#emit('distrusted', person);
   }
 
   /** @param {Peer} peer @param {Message} message */
@@ -552,28 +405,29 @@ export class Call extends EventTarget {
 
   /** Replaces a connection. @param {Peer} peer @param {boolean} offers whether this side sends the first offer */
   #replace(peer, offers) {
+    const person = this.people.get(peer.participant.id);
     this.#close(peer);
-    this.#open(peer.participant, peer.polite, offers);
+    if (person) this.#open(person, offers);
   }
 
   /** Replaces a failed connection after the backoff. @param {Peer} peer */
   #scheduleReplacement(peer) {
     const { id } = peer.participant, backoff = this.replacementLimits.get(id)?.nextBackoff() ?? 0;
     this.session.clock.after(backoff, () => {
-      if (this.peers.get(id) === peer && peer.pc.connectionState === 'failed') this.#replace(peer, true);
+      if (!this.forwarded && this.peers.get(id) === peer && peer.pc.connectionState === 'failed') this.#replace(peer, true);
     });
   }
 
-  /** @param {Participant} participant @param {boolean} polite whether this client joined later @param {boolean} [offers] */
-  #open(participant, polite, offers = polite) {
-    const { id } = participant;
+  /** Connects directly. @param {Person} person @param {boolean} [offers] whether this side sends the first offer */
+  #open(person, offers = person.polite) {
+    const { participant, polite } = person, { id } = participant;
     if (this.peers.has(id)) return;
     const configuration = { iceServers: this.options.iceServers ?? this.iceServers, iceTransportPolicy: this.options.policy ?? 'all' };
     const peer = new Peer(participant, polite, configuration, message => this.#send(peer, message), offers);
     peer.savesData = this.options.savesData ?? false;
     this.peers.set(id, peer);
     peer.setShare(this.#share);
-    if (!this.signer.knows(participant)) peer.refuse('statement_missing');
+    if (person.distrust) peer.refuse(person.distrust);
     const limits = this.replacementLimits.get(id) ?? new ReplacementLimits();
     this.replacementLimits.set(id, limits);
     peer.addEventListener('state', event => {
@@ -609,6 +463,8 @@ export class Call extends EventTarget {
   #closePeers() {
     this.peers.forEach(peer => peer.close());
     this.peers.clear();
+    this.people.clear();
+    this.forwarded = false;
     this.replacementLimits.clear();
     this.#queues.clear();
   }

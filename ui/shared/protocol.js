@@ -65,6 +65,7 @@ import { iceServers, sanitizeMessage } from './sanitize.js';
  * @property {DeviceKey} key
  * @property {CryptoKey} [member] the community's secret, from {@link memberKeyOf}; absent: the person is a guest of a
  *   server that has one
+ * @property {string[]} [features] what the client can do beyond version 1, such as `forwarding`
  * @property {string} [client] software and version for the server's log, at most 128 bytes
  * @property {(url: string) => Socket} [open] opens a socket; by default a WebSocket
  * @property {Clock} [clock] by default the machine's monotonic clock
@@ -186,13 +187,14 @@ const sendError = code => Object.assign(new Error(code), { code });
  */
 export class Session extends EventTarget {
   /** @param {SessionOptions} options */
-  constructor({ url, name, key, member, client = 'lunchroom-web', open = webSocket, clock = wallClock, random = Math.random }) {
+  constructor({ url, name, key, member, features = [], client = 'lunchroom-web', open = webSocket, clock = wallClock, random = Math.random }) {
     super();
     this.url = url;
     this.name = name;
     this.key = key;
     this.member = member;
     this.client = client;
+    this.features = features;
     this.#open = open;
     this.clock = clock;
     this.#random = random;
@@ -355,6 +357,7 @@ export class Session extends EventTarget {
     if (proofs === null) return this.#protocolError();
     const hello = {
       type: 'hello', version: VERSION, key: this.key.publicKey, ...proofs, name: this.name, client: this.client,
+      ...(this.features.length ? { features: this.features } : {}),
       ...(this.session ? { resume: { session: this.session, received: this.#received } } : {}),
     };
     this.#stage = this.session ? 'resume' : 'new';

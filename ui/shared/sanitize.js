@@ -23,6 +23,9 @@ const ACTS = ['closed', 'suspended', 'lifted'];
 /** ICE servers beyond this number are ignored. */
 const MAX_ICE_SERVERS = 16;
 
+/** Lines of one connection to the forwarder, and others in a forwarded room. */
+const MAX_SLOTS = 58, MAX_OTHERS = 59;
+
 /** @type {Record<string, (message: Message) => Message | null>} */
 const TYPES = {
   joined: message => ({ ...message, participants: message.participants.map(participant) }),
@@ -33,6 +36,10 @@ const TYPES = {
   chat: message => ({ ...message, text: cleanChat(message.text) }),
   room: message => message.news === 'lobby' ? { ...message, knocking: message.knocking.map(withShownName) } : message,
   board,
+  forwarded: message => ({ ...message, on: message.on === true }),
+  slots: message => ({ ...message, slots: message.slots.filter(isSlot).slice(0, MAX_SLOTS) }),
+  sender_keys_undelivered: message => ({ ...message, to: message.to.slice(0, MAX_OTHERS) }),
+  frame_key: unchanged, sender_key: unchanged,
   account: message => message.news === 'devices' ? { ...message, devices: devices(message.devices) } : message,
   left: unchanged, participant_left: unchanged, participant_connection: unchanged, media: unchanged, resolution: unchanged, check_connection: unchanged, offer: unchanged, answer: unchanged, candidate: unchanged, end_of_candidates: unchanged, error: unchanged,
 };
@@ -58,6 +65,9 @@ export const iceServers = servers => Array.isArray(servers) ? servers.slice(0, M
 function unchanged(message) {
   return message;
 }
+
+/** What a line carries. @param {Record<string, unknown>} one */
+const isSlot = ({ mid, id, kind, csrc }) => typeof mid === 'string' && typeof id === 'string' && ['audio', 'camera', 'screen'].includes(String(kind)) && Number.isInteger(csrc);
 
 /** @param {Message} news */
 function board(news) {

@@ -759,6 +759,7 @@ export const en = {
     peer_wrong_fingerprint: 'Couldn’t verify someone’s connection, so it wasn’t made.',
     statement_missing: 'Not connected: their app doesn’t prove whose connection this is. It may need an update, or someone may be in the middle.',
     statement_wrong: 'Not connected: this connection isn’t from their device. Someone may be in the middle.',
+    frame_key_missing: 'They can’t see or hear you: their app didn’t send a key for the encryption of large calls. It may need an update.',
     no_randomness: 'The system has no random numbers. Restart the computer and try again.',
     peer_refused: 'Couldn’t connect to someone in the call. We’ll keep trying.',
     browser_lacks: 'Calls don’t work in this browser.',

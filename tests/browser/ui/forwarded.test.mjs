@@ -1,0 +1,83 @@
+// Guests in browsers in a room that a real server forwards: node --test forwarded.test.mjs
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { hasFirefox, hasServer, startBrowser, startServer } from './live-room.mjs';
+import { press } from './window.mjs';
+
+/** Longest silence of a voice at a move, in seconds. A busy machine adds to it; see docs/benchmarks.md for a free one. */
+const MAX_GAP = 0.5;
+
+const options = { skip: hasServer ? false : 'the server was not built' };
+let browser;
+before(async () => { if (hasServer) browser = await startBrowser(); });
+after(() => browser?.close());
+
+/** Waits until everybody receives everybody else over so many connections. */
+async function allReceive(guests, connections) {
+  await Promise.all(guests.map(one => one.receives(guests.filter(other => other !== one), connections)));
+}
+
+/** Nobody's voice was interrupted since the last look. */
+async function assertNoGaps(guests, what) {
+  for (const one of guests) {
+    const gaps = await one.gaps();
+    for (const other of guests) if (other !== one) assert.ok(gaps[other.tone] <= MAX_GAP, `${what}: ${one.name} did not hear ${other.name} for ${gaps[other.tone]} s`);
+  }
+}
+
+const noComplaints = guests => assert.deepEqual(guests.flatMap(one => one.complaints), []);
+const withoutTransform = () => { delete window.RTCRtpScriptTransform; };
+
+test('a call moves to the forwarder and back without a gap of sound', options, async () => {
+  const server = await startServer(3), join = (name, setup) => browser.join(server, { name, setup });
+  try {
+    const two = [await join('Ada'), await join('Ben')];
+    await allReceive(two, 1);
+    await Promise.all(two.map(one => one.gaps()));
+    const three = [...two, await join('Cyd')];
+    await allReceive(three, 1);
+    await assertNoGaps(two, 'to the forwarder');
+    await Promise.all(three.map(one => one.gaps()));
+    // Whoever cannot encrypt makes the room direct at once.
+    const dan = await join('Dan', withoutTransform);
+    await allReceive([...three, dan], 3);
+    await assertNoGaps(three, 'to direct connections');
+    await dan.leave();
+    await allReceive(three, 1);
+    await assertNoGaps(three, 'to the forwarder again');
+    noComplaints(three);
+    for (const one of three) await one.leave();
+  } finally {
+    await server.stop();
+  }
+});
+
+test('a guest with Firefox is in a forwarded room with Chromium', { skip: options.skip || !hasFirefox && 'no Firefox' }, async () => {
+  const server = await startServer(2), firefox = await startBrowser('firefox');
+  try {
+    const ada = await browser.join(server, { name: 'Ada' }), fox = await firefox.join(server, { name: 'Fox' });
+    await allReceive([ada, fox], 1);
+    noComplaints([ada]);
+    await ada.leave();
+  } finally {
+    await firefox.close();
+    await server.stop();
+  }
+});
+
+test('a shared screen passes through the forwarder, and its end too', options, async () => {
+  const server = await startServer(2);
+  try {
+    const ada = await browser.join(server, { name: 'Ada' }), ben = await browser.join(server, { name: 'Ben' });
+    await allReceive([ada, ben], 1);
+    await press(ada.page, ['#call-share']);
+    await ben.page.waitForFunction(() => [...document.querySelectorAll('video')].some(one => one.videoWidth > 800 && one.getVideoPlaybackQuality().totalVideoFrames > 3));
+    await press(ada.page, ['#call-share']);
+    await ben.page.waitForFunction(() => ![...document.querySelectorAll('video')].some(one => one.videoWidth > 800));
+    noComplaints([ada, ben]);
+    await ada.leave();
+    await ben.leave();
+  } finally {
+    await server.stop();
+  }
+});
