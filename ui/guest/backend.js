@@ -261,7 +261,7 @@ export class GuestBackend {
     return new Forwarding(call, {
       tracks: () => ({ audio: this.#media.tracks.microphone, camera: this.#media.tracks.camera, screen: this.#ownShare.track }),
       savesData: () => this.current().settings.data_saver,
-      hearsDirectly: id => CallSound.hearsDirectly(call, id),
+      receivesDirectly: id => CallSound.receivesDirectly(call, id),
     });
   }
 
@@ -564,7 +564,7 @@ export class GuestBackend {
 
   /** Why the call connects to nobody. @returns {import('../shared/model.d.ts').Problem[]} */
   #callProblems() {
-    const lacks = this.state?.call.stage.kind === 'joined' && this.#call?.lacksRelay;
+    const lacks = this.state?.call.stage.kind === 'joined' && this.#call?.lacksRelay && !this.#call.forwarded;
     return lacks ? [{ code: 'peer_no_relay', message: 'the server has no relay', device: null }] : [];
   }
 

@@ -30,7 +30,7 @@ export class CallSound {
   }
 
   /** Whether somebody's voice arrives over a direct connection. @param {Call} call @param {string} id */
-  static hearsDirectly(call, id) {
+  static receivesDirectly(call, id) {
     const track = direct(call, id)?.track;
     return track !== undefined && !track.muted;
   }
@@ -39,9 +39,9 @@ export class CallSound {
   update(call, forwarding) {
     const people = [...call.people.values()].filter(one => !one.distrust).map(one => one.participant.id), silent = [], playing = new Map();
     for (const id of people) {
-      const receiver = direct(call, id), line = forwarding.lineOf(id, 'audio'), hearsDirectly = CallSound.hearsDirectly(call, id);
-      const usesDirect = call.forwarded ? !line : hearsDirectly || !line;
-      if (!call.forwarded && hearsDirectly) silent.push(id);
+      const receiver = direct(call, id), line = forwarding.lineOf(id, 'audio'), receivesDirectly = CallSound.receivesDirectly(call, id);
+      const usesDirect = call.forwarded ? !line : receivesDirectly || !line;
+      if (!call.forwarded && receivesDirectly) silent.push(id);
       const source = usesDirect ? receiver : line?.transceiver.receiver;
       if (receiver && usesDirect) playing.set(id, receiver.track);
       this.#measure(id, source);

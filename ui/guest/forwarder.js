@@ -23,7 +23,8 @@ import { trimmed } from '../shared/trimmed-sdp.js';
 /** The id of the forwarder in messages. */
 export const FORWARDER = 'server';
 /** Lines that receive: the server has at most 8 and 50. A description with more pictures would be too long for the server. */
-const VOICES = 8, PICTURES = 25;
+const VOICES = 8;
+export const PICTURES = 25;
 /** The camera's encodings, the smallest first, as the forwarder expects them. Bitrates in bit/s. @type {RTCRtpEncodingParameters[]} */
 const ENCODINGS = [
   { rid: 'q', scaleResolutionDownBy: 4, maxBitrate: 150_000 },

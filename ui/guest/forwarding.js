@@ -5,7 +5,7 @@
 //   direct ──────▶ direct + forwarder ────────────────▶ forwarder, direct closed ──────▶ forwarder + direct ──────────────▶ direct
 
 import { KeyExchange } from '../shared/key-exchange.js';
-import { FORWARDER, Forwarder } from './forwarder.js';
+import { FORWARDER, Forwarder, PICTURES } from './forwarder.js';
 
 /** @typedef {import('../shared/call.js').Call} Call */
 /** @typedef {import('../shared/call.js').Person} Person */
@@ -23,8 +23,6 @@ const OVERLAP_MS = 1_000, DIRECT_MS = 8_000, FORWARDER_MS = 20_000;
 const LOOK_MS = 250;
 /** Shortest time between two messages about what is displayed, ms. */
 const VIEW_MS = 250;
-/** Pictures of one such message. */
-const MAX_PICTURES = 50;
 /** Messages whose errors concern nobody else. More are forgotten, the oldest first. */
 const MAX_SENT = 64;
 /** How long somebody's frame key may take, ms. */
@@ -36,7 +34,7 @@ const idle = () => {};
 
 /** Whether this browser can be in a forwarded room. @returns {Promise<boolean>} */
 export async function canForward() {
-  if (!('RTCRtpScriptTransform' in globalThis)) return false;
+  if (!('RTCRtpScriptTransform' in globalThis) || !('transform' in RTCRtpSender.prototype)) return false;
   return crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits']).then(() => true, () => false);
 }
 
@@ -63,7 +61,7 @@ export class Forwarding extends EventTarget {
   #replacedAt = new Map();
   /** @type {string[]} */
   #silent = [];
-  /** What is displayed, and what the server was told. */
+  /** What is displayed, and what the server was last asked for. */
   #view = '[]';
   #sentView = '[]';
   #viewSeq = 0;
@@ -76,7 +74,7 @@ export class Forwarding extends EventTarget {
 
   /**
    * @param {Call} call
-   * @param {{ tracks: () => OwnTracks, savesData: () => boolean, hearsDirectly: (id: string) => boolean }} page what the page
+   * @param {{ tracks: () => OwnTracks, savesData: () => boolean, receivesDirectly: (id: string) => boolean }} page what the page
    *   sends, and whether it receives somebody over a direct connection
    */
   constructor(call, page) {
@@ -144,7 +142,7 @@ export class Forwarding extends EventTarget {
 
   /** What the page displays. @param {Displayed[]} pictures */
   display(pictures) {
-    this.#view = JSON.stringify(pictures.slice(0, MAX_PICTURES));
+    this.#view = JSON.stringify(pictures.slice(0, PICTURES));
     this.#sendView();
   }
 
@@ -173,7 +171,7 @@ export class Forwarding extends EventTarget {
     const { call } = this;
     if (!this.isOffered || !call.session.features.includes(FEATURE)) return;
     this.#worker = new Worker(new URL('./frame-worker.js', import.meta.url), { type: 'module' });
-    this.#worker.onmessage = ({ data }) => this.#hear(data);
+    this.#worker.onmessage = ({ data }) => this.#handleNews(data);
     this.#worker.onerror = error => console.warn('frame worker', error.message);
     this.#keys = new KeyExchange({
       signer: call.signer, room, clock: this.clock,
@@ -300,7 +298,7 @@ export class Forwarding extends EventTarget {
   }
 
   /** @param {import('../shared/call-frames.js').News | { news: 'ready' }} news of the worker */
-  #hear(news) {
+  #handleNews(news) {
     if (news.news === 'ready') {
       this.#isWorkerReady = true;
       if (this.call.forwarded) this.#start();
@@ -374,7 +372,7 @@ export class Forwarding extends EventTarget {
   #isForwarderReplaced() {
     if (this.#directAt === null) return false;
     const all = [...this.call.people.values()].filter(person => !person.distrust);
-    const works = all.every(({ participant: { id, media } }) => this.call.peers.get(id)?.pc.connectionState === 'connected' && (!media.microphone || this.page.hearsDirectly(id)));
+    const works = all.every(({ participant: { id, media } }) => this.call.peers.get(id)?.pc.connectionState === 'connected' && (!media.microphone || this.page.receivesDirectly(id)));
     return this.clock.now() - this.#directAt >= FORWARDER_MS || this.#isReplaced(FORWARDER, works);
   }
 

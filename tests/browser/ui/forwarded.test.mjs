@@ -21,7 +21,7 @@ async function allReceive(guests, connections) {
 async function assertNoGaps(guests, what) {
   for (const one of guests) {
     const gaps = await one.gaps();
-    for (const other of guests) if (other !== one) assert.ok(gaps[other.tone] <= MAX_GAP, `${what}: ${one.name} did not hear ${other.name} for ${gaps[other.tone]} s`);
+    for (const other of guests) if (other !== one) assert.ok(gaps[other.tone] <= MAX_GAP, `${what}: ${one.name} did not receive ${other.name} for ${gaps[other.tone]} s`);
   }
 }
 

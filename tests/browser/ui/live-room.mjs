@@ -1,4 +1,4 @@
-// A real server that forwards rooms, and guests in browsers whose voices are tones, so that a test hears who is audible.
+// A real server that forwards rooms, and guests in browsers whose voices are tones, so that a test knows who is audible.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -78,12 +78,12 @@ export async function startBrowser(kind = 'chromium') {
 }
 
 class Guest {
-  /** `hears`: whether the page knows whom it hears and shows. Firefox plays and shows nothing without devices, but counts. */
-  constructor(name, tone, page, complaints, hears) {
-    Object.assign(this, { name, tone, page, complaints, hears });
+  /** `plays`: whether the page plays and shows what it receives. Firefox plays and shows nothing without devices, but counts. */
+  constructor(name, tone, page, complaints, plays) {
+    Object.assign(this, { name, tone, page, complaints, plays });
   }
 
-  /** What the page hears, shows and is connected to. */
+  /** What the page plays, shows and is connected to. */
   observe() {
     return this.page.evaluate(() => window.observe());
   }
@@ -99,12 +99,12 @@ class Guest {
     }
   }
 
-  /** Waits until these guests are heard and seen over so many connections. @param {Guest[]} others @param {number} connections */
+  /** Waits until these guests are audible and seen over so many connections. @param {Guest[]} others @param {number} connections */
   async receives(others, connections) {
     const before = await this.observe(), count = others.length;
     return this.until(`receiving ${others.map(one => one.name)} over ${connections} connections`, seen => seen.connections === connections && seen.voices >= count && seen.videos >= count
       && seen.decoded >= 5 * count
-      && (!this.hears || others.every(({ name, tone }) => seen.heard[tone] > before.heard[tone] + 0.5 && (seen.pictures[name] ?? 0) > (before.pictures[name] ?? 0) + 5)));
+      && (!this.plays || others.every(({ name, tone }) => seen.audible[tone] > before.audible[tone] + 0.5 && (seen.pictures[name] ?? 0) > (before.pictures[name] ?? 0) + 5)));
   }
 
   /** Longest silence of each tone since the last call, in seconds. */
@@ -120,28 +120,28 @@ class Guest {
 /** The page's sound meter, which is served with the page. */
 const METER = 'guest/meter.js';
 
-/** Runs in the page on the thread of sound: how long each tone is heard and not heard. Silence counts once it has been reported. */
+/** Runs in the page on the thread of sound: how long each tone is audible and not audible. Silence counts once it has been reported. */
 const METER_SOURCE = `registerProcessor('tones', class extends AudioWorkletProcessor {
   constructor({ processorOptions: { tones } }) {
     super();
     Object.assign(this, { tones, samples: [], silent: tones.map(() => 0), blocks: 0 });
     this.#reset();
   }
-  #reset() { Object.assign(this, { heard: this.tones.map(() => 0), gaps: this.tones.map(() => 0) }); }
+  #reset() { Object.assign(this, { audible: this.tones.map(() => 0), gaps: this.tones.map(() => 0) }); }
   process([[input]]) {
     const HOP = 480;
     this.samples.push(...input ?? new Float32Array(128));
     while (this.samples.length >= 2 * HOP) {
       this.tones.forEach((tone, at) => {
-        const isHeard = this.#power(tone, 2 * HOP) > 1e-4;
-        if (isHeard) this.heard[at] += HOP / 48_000;
-        this.silent[at] = isHeard ? 0 : this.silent[at] + HOP / 48_000;
+        const isAudible = this.#power(tone, 2 * HOP) > 1e-4;
+        if (isAudible) this.audible[at] += HOP / 48_000;
+        this.silent[at] = isAudible ? 0 : this.silent[at] + HOP / 48_000;
         this.gaps[at] = Math.max(this.gaps[at], this.silent[at]);
       });
       this.samples.splice(0, HOP);
     }
     if (++this.blocks % 40 === 0) {
-      this.port.postMessage({ heard: this.heard, gaps: this.gaps });
+      this.port.postMessage({ audible: this.audible, gaps: this.gaps });
       this.#reset();
     }
     return true;
@@ -180,14 +180,14 @@ function instrument(tone, tones, METER) {
     return canvas.captureStream(10);
   };
   // Everything that the page plays is mixed, and each tone is looked for every 10 ms, on the thread of sound.
-  const heard = Object.fromEntries(tones.map(one => [one, 0])), gaps = { ...heard };
+  const audible = Object.fromEntries(tones.map(one => [one, 0])), gaps = { ...audible };
   let mix;
   const mixed = () => mix ??= (async () => {
     await audio().audioWorklet.addModule(document.querySelector('script[type=module]').src.replace('guest/main.js', METER));
     const meter = new AudioWorkletNode(audio(), 'tones', { numberOfInputs: 1, numberOfOutputs: 1, processorOptions: { tones }, channelCount: 1, channelCountMode: 'explicit' });
     meter.port.onmessage = ({ data }) => {
       for (const [at, one] of tones.entries()) {
-        heard[one] += data.heard[at];
+        audible[one] += data.audible[at];
         gaps[one] = Math.max(gaps[one], data.gaps[at]);
       }
     };
@@ -218,6 +218,6 @@ function instrument(tone, tones, METER) {
     const received = (kind, name) => lines.filter(line => line.type === 'inbound-rtp' && line.kind === kind).map(line => line[name] ?? 0);
     const decoded = received('video', 'framesDecoded'), energy = received('audio', 'totalAudioEnergy'), sum = all => all.reduce((before, one) => before + one, 0);
     const encodings = lines.filter(line => line.type === 'outbound-rtp' && line.kind === 'video' && line.framesSent).map(line => `${line.rid ?? ''} ${line.frameHeight}`);
-    return { connections: live.length, states: made.map(pc => pc.connectionState), heard: { ...heard }, pictures, decoded: sum(decoded), energy: sum(energy), videos: decoded.filter(one => one > 5).length, voices: energy.filter(one => one > 0.01).length, encodings };
+    return { connections: live.length, states: made.map(pc => pc.connectionState), audible: { ...audible }, pictures, decoded: sum(decoded), energy: sum(energy), videos: decoded.filter(one => one > 5).length, voices: energy.filter(one => one > 0.01).length, encodings };
   };
 }
