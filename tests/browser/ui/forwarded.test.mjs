@@ -52,6 +52,26 @@ test('a call moves to the forwarder and back without a gap of sound', options, a
   }
 });
 
+test('the others go on with a new key when somebody leaves a forwarded room', options, async () => {
+  const server = await startServer(2), join = name => browser.join(server, { name });
+  try {
+    const ada = await join('Ada'), ben = await join('Ben'), cyd = await join('Cyd');
+    await allReceive([ada, ben, cyd], 1);
+    const { epochs } = await ada.observe();
+    await Promise.all([ada, ben].map(one => one.gaps()));
+    await cyd.leave();
+    await ada.until('using a new key', seen => seen.epochs.at(-1) > epochs.at(-1));
+    await allReceive([ada, ben], 1);
+    await assertNoGaps([ada, ben], 'at the new key');
+    assert.deepEqual([...epochs].sort((one, other) => one - other), epochs, 'epochs grow');
+    noComplaints([ada, ben]);
+    await ada.leave();
+    await ben.leave();
+  } finally {
+    await server.stop();
+  }
+});
+
 test('a guest with Firefox is in a forwarded room with Chromium', { skip: options.skip || !hasFirefox && 'no Firefox' }, async () => {
   const server = await startServer(2), firefox = await startBrowser('firefox');
   try {

@@ -154,12 +154,17 @@ const METER_SOURCE = `registerProcessor('tones', class extends AudioWorkletProce
   }
 });`;
 
-/** Runs in the page: a tone in place of the microphone (without one, the browser's fake one), and a record of connections, tones and pictures. */
+/** Runs in the page: a tone in place of the microphone (without one, the browser's fake one), and a record of connections, keys, tones and pictures. */
 function instrument(tone, tones, METER) {
   const made = [];
   window.RTCPeerConnection = class extends RTCPeerConnection { constructor(...args) { super(...args); made.push(this); } };
   let context;
   const audio = () => context ??= new AudioContext({ sampleRate: 48_000 });
+  const epochs = [], post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    if (message.do === 'use' && message.key) epochs.push(message.key.epoch);
+    return post.call(this, message, ...rest);
+  };
   const open = MediaDevices.prototype.getUserMedia;
   MediaDevices.prototype.getUserMedia = function (constraints) {
     if (constraints.video) return open.call(this, { video: { width: 640, height: 360, frameRate: 15 } });
@@ -218,6 +223,6 @@ function instrument(tone, tones, METER) {
     const received = (kind, name) => lines.filter(line => line.type === 'inbound-rtp' && line.kind === kind).map(line => line[name] ?? 0);
     const decoded = received('video', 'framesDecoded'), energy = received('audio', 'totalAudioEnergy'), sum = all => all.reduce((before, one) => before + one, 0);
     const encodings = lines.filter(line => line.type === 'outbound-rtp' && line.kind === 'video' && line.framesSent).map(line => `${line.rid ?? ''} ${line.frameHeight}`);
-    return { connections: live.length, states: made.map(pc => pc.connectionState), audible: { ...audible }, pictures, decoded: sum(decoded), energy: sum(energy), videos: decoded.filter(one => one > 5).length, voices: energy.filter(one => one > 0.01).length, encodings };
+    return { connections: live.length, epochs, states: made.map(pc => pc.connectionState), audible: { ...audible }, pictures, decoded: sum(decoded), energy: sum(energy), videos: decoded.filter(one => one > 5).length, voices: energy.filter(one => one > 0.01).length, encodings };
   };
 }
