@@ -3,6 +3,7 @@
 
 mod door;
 mod files;
+mod forwarded;
 mod glare;
 mod lunch;
 mod ours;
@@ -50,6 +51,17 @@ fn a_guest_sees_a_shared_screen_and_shares_one() {
 fn a_guest_with_firefox_sees_a_shared_screen_and_shares_one() {
     const NAME: &str = "a_guest_with_firefox_sees_a_shared_screen_and_shares_one";
     seclusion::within(NAME, || share::guest(NAME, Kind::FirefoxGuest));
+}
+
+#[test]
+fn a_guest_is_in_a_forwarded_room_with_the_app() {
+    seclusion::within("a_guest_is_in_a_forwarded_room_with_the_app", || forwarded::guest(Kind::Guest));
+}
+
+#[test]
+fn a_guest_with_firefox_is_in_a_forwarded_room_with_the_app() {
+    const NAME: &str = "a_guest_with_firefox_is_in_a_forwarded_room_with_the_app";
+    seclusion::within(NAME, || forwarded::guest(Kind::FirefoxGuest));
 }
 
 #[test]
