@@ -23,6 +23,8 @@ const OVERLAP_MS = 1_000, DIRECT_MS = 8_000, FORWARDER_MS = 20_000;
 const LOOK_MS = 250;
 /** Shortest time between two messages about what is displayed, ms. */
 const VIEW_MS = 250;
+/** Longest wait for a worker that is tried, ms. */
+const TRIAL_MS = 3_000;
 /** Messages whose errors concern nobody else. More are forgotten, the oldest first. */
 const MAX_SENT = 64;
 /** How long somebody's frame key may take, ms. */
@@ -35,8 +37,30 @@ const idle = () => {};
 /** Whether this browser can be in a forwarded room. @returns {Promise<boolean>} */
 export async function canForward() {
   if (!('RTCRtpScriptTransform' in globalThis) || !('transform' in RTCRtpSender.prototype)) return false;
-  return crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits']).then(() => true, () => false);
+  const hasKeys = await crypto.subtle.generateKey({ name: 'X25519' }, false, ['deriveBits']).then(() => true, () => false);
+  return hasKeys && triedWorker();
 }
+
+/** Whether the worker loads and receives transforms. */
+async function triedWorker() {
+  const worker = newWorker();
+  try {
+    return await new Promise(resolve => {
+      setTimeout(() => resolve(false), TRIAL_MS);
+      worker.onerror = () => resolve(false);
+      worker.onmessage = ({ data }) => {
+        if (data.news === 'ready') new RTCRtpScriptTransform(worker, { isTrial: true });
+        else resolve(data.news === 'able');
+      };
+    });
+  } catch {
+    return false;
+  } finally {
+    worker.terminate();
+  }
+}
+
+const newWorker = () => new Worker(new URL('./frame-worker.js', import.meta.url), { type: 'module' });
 
 /**
  * Event: `changed` (no detail): what is received from somebody, or what is known of them, has changed.
@@ -170,7 +194,7 @@ export class Forwarding extends EventTarget {
     this.end();
     const { call } = this;
     if (!this.isOffered || !call.session.features.includes(FEATURE)) return;
-    this.#worker = new Worker(new URL('./frame-worker.js', import.meta.url), { type: 'module' });
+    this.#worker = newWorker();
     this.#worker.onmessage = ({ data }) => this.#handleNews(data);
     this.#worker.onerror = error => console.warn('frame worker', error.message);
     this.#keys = new KeyExchange({

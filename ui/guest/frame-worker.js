@@ -5,7 +5,7 @@ import { CallFrames } from '../shared/call-frames.js';
 
 /** @typedef {import('../shared/sframe.js').Stream} Stream */
 /** @typedef {import('../shared/sframe.js').Kind} Kind */
-/** @typedef {{ stream: Stream } | { line: string, kind: Kind }} Options  of a transform that sends or receives */
+/** @typedef {{ stream: Stream } | { line: string, kind: Kind } | { isTrial: true }} Options  of a transform that sends, receives or is tried */
 /** @typedef {{ data: ArrayBuffer, type?: string, getMetadata: () => { contributingSources?: number[] } }} EncodedFrame */
 /** @typedef {{ readable: ReadableStream<EncodedFrame>, writable: WritableStream<EncodedFrame>, options: Options, sendKeyFrameRequest?: () => Promise<void> }} Transformer */
 
@@ -23,6 +23,7 @@ addEventListener('message', ({ data }) => {
 
 addEventListener('rtctransform', event => {
   const { transformer } = /** @type {{ transformer: Transformer }} */ (/** @type {unknown} */ (event)), { options } = transformer;
+  if ('isTrial' in options) return postMessage({ news: 'able' });
   const transform = 'stream' in options ? sealing(options.stream) : opening(options.line, options.kind, transformer);
   // The streams end with their connection.
   transformer.readable.pipeThrough(new TransformStream({ transform })).pipeTo(transformer.writable).catch(() => {});

@@ -1,8 +1,18 @@
 // The pictures that the page shows: the own camera, and cameras and screens of others.
 
 /** @typedef {import('../shared/model.d.ts').Picture} Picture */
-/** @typedef {{ host: HTMLElement, picture: Picture, video: HTMLVideoElement, inViewport: boolean, track: MediaStreamTrack | null, stop: AbortController }} Shown */
+/**
+ * @typedef {object} Shown
+ * @property {Picture} picture
+ * @property {HTMLVideoElement} video
+ * @property {boolean} inViewport
+ * @property {MediaStreamTrack | null} track what it shows, or will
+ * @property {AbortController} stop ends what was begun for the track
+ */
 /** @typedef {{ width: number, height: number }} Size  device pixels */
+
+/** How long a picture stays while nothing of the next track is drawn, ms. */
+const REPLACE_MS = 4_000;
 
 export class Pictures {
   /** @type {Set<Shown>} */
@@ -26,24 +36,17 @@ export class Pictures {
 
   /** Shows a picture in an element. Returns a function that ends that. @param {HTMLElement} host @param {Picture} picture */
   attach(host, picture) {
-    const video = document.createElement('video');
-    video.muted = video.autoplay = video.playsInline = true;
-    video.setAttribute('aria-hidden', 'true');
     /** @type {Shown} */
-    const shown = { host, picture, video, inViewport: true, track: null, stop: new AbortController() };
+    const shown = { picture, video: newVideo(null), inViewport: true, track: null, stop: new AbortController() };
     this.#shown.add(shown);
-    host.replaceChildren(video);
+    host.replaceChildren(shown.video);
+    this.#observe(shown.video);
     this.#show(shown);
-    this.#resizes.observe(video);
-    this.#intersections.observe(video);
     return () => {
       this.#shown.delete(shown);
-      this.#resizes.unobserve(video);
-      this.#intersections.unobserve(video);
-      this.measured();
       shown.stop.abort();
-      video.srcObject = null;
-      video.remove();
+      this.#remove(shown.video);
+      this.measured();
     };
   }
 
@@ -75,14 +78,62 @@ export class Pictures {
     shown.track = track;
     shown.stop.abort();
     shown.stop = new AbortController();
+    const { signal } = shown.stop;
+    if (track && video.classList.contains('drawn')) return this.#replace(shown, newVideo(track), signal);
     video.srcObject = track ? new MediaStream([track]) : null;
     video.classList.remove('drawn');
-    if (!track) return;
-    // The initials are visible while no picture arrives.
-    const { signal } = shown.stop, updateDrawn = () => video.classList.toggle('drawn', track.readyState === 'live' && !track.muted && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
-    for (const event of ['mute', 'unmute', 'ended']) track.addEventListener(event, updateDrawn, { signal });
-    for (const event of ['loadeddata', 'playing', 'resize']) video.addEventListener(event, updateDrawn, { signal });
-    updateDrawn();
-    video.play().catch(() => {});
+    if (track) follow(video, track, signal);
   }
+
+  /** Shows another track as soon as something of it is drawn: the last one stays until then. @param {Shown} shown @param {HTMLVideoElement} next @param {AbortSignal} signal */
+  #replace(shown, next, signal) {
+    const swap = () => {
+      if (signal.aborted || shown.video === next) return;
+      const before = shown.video;
+      before.replaceWith(next);
+      this.#remove(before);
+      this.#observe(next);
+      shown.video = next;
+      if (shown.track) follow(next, shown.track, signal);
+    };
+    next.addEventListener('loadeddata', swap, { signal });
+    const timer = setTimeout(swap, REPLACE_MS);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      if (shown.video !== next) next.srcObject = null;
+    });
+    next.play().catch(() => {});
+  }
+
+  /** @param {HTMLVideoElement} video */
+  #observe(video) {
+    this.#resizes.observe(video);
+    this.#intersections.observe(video);
+  }
+
+  /** @param {HTMLVideoElement} video */
+  #remove(video) {
+    this.#resizes.unobserve(video);
+    this.#intersections.unobserve(video);
+    video.srcObject = null;
+    video.remove();
+  }
+}
+
+/** @param {MediaStreamTrack | null} track */
+function newVideo(track) {
+  const video = document.createElement('video');
+  video.muted = video.autoplay = video.playsInline = true;
+  video.setAttribute('aria-hidden', 'true');
+  video.srcObject = track && new MediaStream([track]);
+  return video;
+}
+
+/** Plays a track. The initials are visible while no picture arrives. @param {HTMLVideoElement} video @param {MediaStreamTrack} track @param {AbortSignal} signal */
+function follow(video, track, signal) {
+  const updateDrawn = () => video.classList.toggle('drawn', track.readyState === 'live' && !track.muted && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
+  for (const event of ['mute', 'unmute', 'ended']) track.addEventListener(event, updateDrawn, { signal });
+  for (const event of ['loadeddata', 'playing', 'resize']) video.addEventListener(event, updateDrawn, { signal });
+  updateDrawn();
+  video.play().catch(() => {});
 }

@@ -19,7 +19,7 @@ async function sourceOf(id, call, forwarding, forwarded) {
   const peer = call?.peers.get(id);
   if (peer && !(call?.forwarded && forwarding?.lineOf(id, 'camera'))) return { id, report: await peer.pc.getStats(), mids: null };
   if (!forwarding || !forwarded) return null;
-  return { id, report: forwarded, mids: /** @type {const} */ (['camera', 'audio']).map(stream => forwarding.lineOf(id, stream)?.transceiver.mid) };
+  return { id, report: forwarded, mids: /** @type {const} */ (['camera', 'audio']).map(stream => forwarding.lineOf(id, stream)?.transceiver.mid).filter(mid => mid) };
 }
 
 /** Finds the first entry of a type and media kind. @param {RTCStatsReport} report @param {string} type @param {string} [kind] @param {Source['mids']} [mids] of which lines; null: of any @returns {any} */

@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import { hasFirefox, hasServer, startBrowser, startServer } from './live-room.mjs';
 import { press } from './window.mjs';
 
-/** Longest silence of a voice at a move, in seconds. A busy machine adds to it; see docs/benchmarks.md for a free one. */
-const MAX_GAP = 0.5;
+/** Longest silence of a voice at a move, in seconds: 0.1, and more for a busy machine. */
+const MAX_GAP = 0.2;
 
 const options = { skip: hasServer ? false : 'the server was not built' };
 let browser;
@@ -18,17 +18,21 @@ async function allReceive(guests, connections) {
 }
 
 /** Nobody's voice was interrupted since the last look. */
-async function assertNoGaps(guests, what) {
+async function assertNoGaps(t, guests, what) {
   for (const one of guests) {
     const gaps = await one.gaps();
-    for (const other of guests) if (other !== one) assert.ok(gaps[other.tone] <= MAX_GAP, `${what}: ${one.name} did not receive ${other.name} for ${gaps[other.tone]} s`);
+    for (const other of guests) if (other !== one) {
+      const voice = gaps.voices[other.tone], picture = gaps.pictures[other.name] ?? 0, words = `${what}: ${one.name} did not receive ${other.name} for ${voice.toFixed(2)} s, nor a picture for ${picture.toFixed(2)} s`;
+      t.diagnostic(words);
+      assert.ok(voice <= MAX_GAP, words); // how long pictures freeze depends on how busy the machine is
+    }
   }
 }
 
 const noComplaints = guests => assert.deepEqual(guests.flatMap(one => one.complaints), []);
 const withoutTransform = () => { delete window.RTCRtpScriptTransform; };
 
-test('a call moves to the forwarder and back without a gap of sound', options, async () => {
+test('a call moves to the forwarder and back without a gap of sound', options, async t => {
   const server = await startServer(3), join = (name, setup) => browser.join(server, { name, setup });
   try {
     const two = [await join('Ada'), await join('Ben')];
@@ -36,15 +40,15 @@ test('a call moves to the forwarder and back without a gap of sound', options, a
     await Promise.all(two.map(one => one.gaps()));
     const three = [...two, await join('Cyd')];
     await allReceive(three, 1);
-    await assertNoGaps(two, 'to the forwarder');
+    await assertNoGaps(t, two, 'to the forwarder');
     await Promise.all(three.map(one => one.gaps()));
     // Whoever cannot encrypt makes the room direct at once.
     const dan = await join('Dan', withoutTransform);
     await allReceive([...three, dan], 3);
-    await assertNoGaps(three, 'to direct connections');
+    await assertNoGaps(t, three, 'to direct connections');
     await dan.leave();
     await allReceive(three, 1);
-    await assertNoGaps(three, 'to the forwarder again');
+    await assertNoGaps(t, three, 'to the forwarder again');
     noComplaints(three);
     for (const one of three) await one.leave();
   } finally {
@@ -52,17 +56,19 @@ test('a call moves to the forwarder and back without a gap of sound', options, a
   }
 });
 
-test('the others go on with a new key when somebody leaves a forwarded room', options, async () => {
+test('the others go on with a new key when somebody leaves a forwarded room', options, async t => {
   const server = await startServer(2), join = name => browser.join(server, { name });
   try {
     const ada = await join('Ada'), ben = await join('Ben'), cyd = await join('Cyd');
     await allReceive([ada, ben, cyd], 1);
+    const ofBen = await ada.stats(ben);
+    assert.ok(ofBen.path && ofBen.video_in.decoded > 5 && ofBen.audio_in.samples > 0, JSON.stringify(ofBen));
     const { epochs } = await ada.observe();
     await Promise.all([ada, ben].map(one => one.gaps()));
     await cyd.leave();
     await ada.until('using a new key', seen => seen.epochs.at(-1) > epochs.at(-1));
     await allReceive([ada, ben], 1);
-    await assertNoGaps([ada, ben], 'at the new key');
+    await assertNoGaps(t, [ada, ben], 'at the new key');
     assert.deepEqual([...epochs].sort((one, other) => one - other), epochs, 'epochs grow');
     noComplaints([ada, ben]);
     await ada.leave();

@@ -107,9 +107,18 @@ class Guest {
       && (!this.plays || others.every(({ name, tone }) => seen.audible[tone] > before.audible[tone] + 0.5 && (seen.pictures[name] ?? 0) > (before.pictures[name] ?? 0) + 5)));
   }
 
-  /** Longest silence of each tone since the last call, in seconds. */
+  /** Longest silence of each tone and longest freeze of each picture since the last call, in seconds. */
   gaps() {
     return this.page.evaluate(() => window.takeGaps());
+  }
+
+  /** The statistics that the page shows of somebody. @param {Guest} other */
+  stats(other) {
+    return this.page.evaluate(async name => {
+      const { backend } = await import(new URL('../shared/backend.js', document.querySelector('script[type=module]').src));
+      const id = backend.state.call.participants.find(one => one.name === name).id;
+      return (await backend.call('stats')).people.find(one => one.id === id);
+    }, other.name);
   }
 
   leave() {
@@ -211,9 +220,27 @@ function instrument(tone, tones, METER) {
       mixed().then(meter => sources.get(this) === source && source.connect(meter));
     },
   });
+  // The longest time between two pictures of each person, in seconds. The own picture counts too.
+  let freezes = {};
+  const watched = new WeakSet(), shown = new Map();
+  const watch = (video, name) => video.requestVideoFrameCallback(now => {
+    if (shown.has(name)) freezes[name] = Math.max(freezes[name] ?? 0, (now - shown.get(name)) / 1000);
+    shown.set(name, now);
+    watch(video, name);
+  });
+  setInterval(() => {
+    for (const tile of document.querySelectorAll('lr-tile')) {
+      const video = tile.querySelector('video'), name = tile.getAttribute('aria-label')?.split(',')[0];
+      if (video?.requestVideoFrameCallback && name && !watched.has(video)) {
+        watched.add(video);
+        watch(video, name);
+      }
+    }
+  }, 50);
   window.takeGaps = () => {
-    const taken = { ...gaps };
+    const taken = { voices: { ...gaps }, pictures: freezes };
     for (const one of tones) gaps[one] = 0;
+    freezes = {};
     return taken;
   };
   window.observe = async () => {
