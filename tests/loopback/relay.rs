@@ -4,7 +4,7 @@
 //!  left 10.77.1.2 ── 10.77.1.1 middle 10.77.2.1 ── 10.77.2.2 right
 //! ```
 
-use server::{BuiltinTurn, Config, Server, Turn};
+use server::{BuiltinTurn, Config, Forwarding, Server, Turn};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -128,6 +128,27 @@ fn people_whose_only_way_out_is_a_proxy_meet() {
     assert_relayed_over("tcp", &town.meet(turn, OPENLY));
 }
 
+#[test]
+fn people_whose_networks_pass_no_udp_meet_in_a_forwarded_room() {
+    let Some(town) = Town::build() else { return };
+    town.pass_no_udp();
+    assert_forwarded_over_tcp(&town.meet_forwarded(Forwarding::default()));
+}
+
+/// Behind a NAT without hairpinning, the relay does not reach the forwarder's public address either.
+#[test]
+fn people_whose_networks_pass_no_udp_meet_in_a_forwarded_room_behind_a_nat() {
+    let Some(town) = Town::build() else { return };
+    town.pass_no_udp();
+    let external = vec!["8.8.8.8".parse().expect("an address")];
+    assert_forwarded_over_tcp(&town.meet_forwarded(Forwarding { external, ..Forwarding::default() }));
+}
+
+fn assert_forwarded_over_tcp(pairs: &[String; 2]) {
+    assert!(pairs.iter().all(|pair| pair.starts_with("relayed=true relay-host ")), "{pairs:?}");
+    assert!(pairs.iter().all(|pair| pair.ends_with(" over=tcp")), "{pairs:?}");
+}
+
 /// Asserts that both sides have relayed candidates from servers that they reach by this transport.
 fn assert_relayed_over(transport: &str, pairs: &[String; 2]) {
     assert_both_relayed(pairs);
@@ -197,13 +218,24 @@ impl Town {
 
     /// Lets two people meet, see and hear each other. Returns the path of each. With `hidden` they use only relays.
     fn meet(&self, turn: Turn, hidden: bool) -> [String; 2] {
+        self.meet_at(Config { turn, secret: Some("shared".into()), ..Config::default() }, hidden)
+    }
+
+    /// The same in a room that the server forwards from the second person on, with the relay of a public server.
+    fn meet_forwarded(&self, mut forwarding: Forwarding) -> [String; 2] {
+        forwarding.limits.from = 2;
+        let turn = Turn::Builtin(BuiltinTurn::default());
+        self.meet_at(Config { turn, forwarding: Some(forwarding), ..Config::default() }, OPENLY)
+    }
+
+    fn meet_at(&self, config: Config, hidden: bool) -> [String; 2] {
         let middle = self.middle.runtime();
-        let config = Config { turn, secret: Some("shared".into()), ..Config::default() };
+        let forwarded = config.forwarding.is_some();
         let server = middle.block_on(async { middle.spawn(Server::start(config)).await });
         let _server = server.expect("a task").expect("a server");
         let places = [(&self.left, "ws://10.77.1.1:7077", ADA, BEN), (&self.right, "ws://10.77.2.1:7077", BEN, ADA)];
         let mut people = places.map(|(network, server, own, other)| {
-            Distant::start(module_path!(), network, &Role { server, hidden, own, other }, &self.environment)
+            Distant::start(module_path!(), network, &Role { server, hidden, forwarded, own, other }, &self.environment)
         });
         people.each_mut().map(Distant::path)
     }

@@ -20,6 +20,8 @@ pub struct Role<'a> {
     pub server: &'a str,
     /// Whether they use only relayed paths.
     pub hidden: bool,
+    /// Whether the server forwards the room. They then report their path to the forwarder.
+    pub forwarded: bool,
     /// Their name and their voice in hertz.
     pub own: (&'a str, u32),
     /// Those of the person whom they meet.
@@ -32,8 +34,8 @@ pub struct Distant(Ended);
 impl Distant {
     /// Starts the person. `module` (`module_path!()`) needs a test `one_person` that calls [`play`].
     pub fn start(module: &str, network: &Network, role: &Role<'_>, environment: &[(String, String)]) -> Distant {
-        let Role { server, hidden, own, other } = role;
-        let role = format!("{server} {hidden} {} {} {} {}", own.0, own.1, other.0, other.1);
+        let Role { server, hidden, forwarded, own, other } = role;
+        let role = format!("{server} {hidden} {forwarded} {} {} {} {}", own.0, own.1, other.0, other.1);
         let mut command = only(module, "one_person");
         command.env(ROLE, role);
         command.envs(environment.iter().cloned());
@@ -58,15 +60,18 @@ impl Distant {
 /// Plays the person of this process, if [`Distant::start`] has started it.
 pub async fn play() {
     let Ok(role) = std::env::var(ROLE) else { return };
-    let [server, hidden, name, voice, other, other_voice] = role.split(' ').collect::<Vec<_>>()[..] else {
+    let [server, hidden, forwarded, name, voice, other, other_voice] = role.split(' ').collect::<Vec<_>>()[..] else {
         panic!("{role}")
     };
     let frequency = |text: &str| text.parse().expect("hertz");
-    let hidden = hidden.parse().expect("a boolean");
+    let [hidden, forwarded] = [hidden, forwarded].map(|text| text.parse().expect("a boolean"));
     let person = Person::new(Habits { loopback: false, relay_only: hidden, ..Habits::new(name, frequency(voice)) });
     person.enter(&ServerAddress { url: server.parse().expect("a URL"), fingerprint: None }, "lunch").await;
     person.reaches(other).await;
     tokio::join!(person.sees(other), person.plays(frequency(other_voice)));
+    if forwarded {
+        person.meets_on_the_forwarder(other, frequency(other_voice)).await;
+    }
     let path = person.path(other).await;
     let over = path.relay.map_or("none", |transport| transport.word());
     println!("\n{TELLS}relayed={} {} over={over}", path.relayed, path.pair.unwrap_or_default());

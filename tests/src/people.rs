@@ -231,6 +231,18 @@ impl Person {
         }
     }
 
+    /// Waits until somebody is seen and heard over the forwarder alone.
+    pub async fn meets_on_the_forwarder(&self, name: &str, voice: u32) {
+        self.until("on the forwarder", |view| view.call.forwarded).await;
+        let start = Instant::now();
+        // Relayed between people, both candidates are relayed ones.
+        while self.path(name).await.pair.is_none_or(|pair| pair.contains("-relay ")) {
+            assert!(start.elapsed() < PATIENCE, "{} has no path to the forwarder", self.name);
+            sleep(LOOK).await;
+        }
+        tokio::join!(self.sees(name), self.plays(voice));
+    }
+
     /// Waits until a path to somebody is selected and returns its statistics.
     pub async fn path(&self, name: &str) -> PeerStats {
         let who = self.reaches(name).await;

@@ -46,7 +46,7 @@ mod slots;
 pub use bandwidth::Bandwidth;
 pub use client::{Client, Transport};
 pub use credentials::{Secrets, password};
-pub use policy::PeerPolicy;
+pub use policy::{OwnService, PeerPolicy};
 pub use quota::Shares;
 pub use rate::Rate;
 pub use relay::{Action, Config, NotOpened, Now, Open, Relay};

@@ -5,7 +5,7 @@
 //! leads to such a place counts as that place, also an IPv4 address inside an IPv6 one.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Kinds of destinations allowed besides public addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,33 +45,77 @@ impl PeerPolicy {
     }
 }
 
+/// A UDP service of this machine that clients may reach through the relay: the one to which large rooms send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnService {
+    /// Where clients look for it. It may be a NAT's address.
+    pub announced: SocketAddr,
+    /// Where this machine reaches it.
+    pub local: SocketAddr,
+}
+
 /// The policy, and the addresses of this machine.
 ///
 /// The relay's machine is never a public destination, whatever its address and interface: its services may trust
-/// connections from itself. It is allowed only where loopback is.
+/// connections from itself. It is allowed only where loopback is, and so are the services that are named.
 #[derive(Debug)]
 pub(crate) struct Reachable {
     policy: PeerPolicy,
     own: HashSet<IpAddr>,
     /// Relayed addresses as peers see them, even if that is a NAT's address. As many as this machine has.
     relayed: HashSet<IpAddr>,
+    services: Vec<OwnService>,
 }
 
 impl Reachable {
     pub(crate) fn new(policy: PeerPolicy) -> Reachable {
-        Reachable { policy, own: HashSet::new(), relayed: HashSet::new() }
+        Reachable { policy, own: HashSet::new(), relayed: HashSet::new(), services: Vec::new() }
     }
 
     pub(crate) fn set_own(&mut self, own: impl IntoIterator<Item = IpAddr>) {
         self.own = own.into_iter().map(|ip| ip.to_canonical()).collect();
     }
 
+    pub(crate) fn set_services(&mut self, services: Vec<OwnService>) {
+        self.services = services;
+    }
+
     pub(crate) fn add_relayed(&mut self, ip: IpAddr) {
         self.relayed.insert(ip);
     }
 
+    /// Whether a client may name a peer with this address. Permissions concern addresses without ports (RFC 8656 section 9).
+    pub(crate) fn may_be_named(&self, ip: IpAddr) -> bool {
+        self.allows(ip) || self.services.iter().any(|service| service.announced.ip() == ip)
+    }
+
+    /// Where datagrams to a peer are sent through the system, if they may be.
+    pub(crate) fn destination(&self, peer: SocketAddr) -> Option<SocketAddr> {
+        let service = self.services.iter().find(|service| service.announced == peer);
+        // Port 0 is not a destination.
+        service.map(|service| service.local).or_else(|| (peer.port() != 0 && self.allows(peer.ip())).then_some(peer))
+    }
+
+    /// The peer that has sent a datagram from this address, if its datagrams are let in.
+    pub(crate) fn sender(&self, from: SocketAddr) -> Option<SocketAddr> {
+        self.service_at(from).or_else(|| self.allows(from.ip()).then_some(from))
+    }
+
+    /// The service of which this is an address. The system may have chosen any of this machine's addresses as a source.
+    fn service_at(&self, from: SocketAddr) -> Option<SocketAddr> {
+        let exact = self.services.iter().find(|service| service.announced == from);
+        let is_here = from.ip().is_loopback() || self.is_own(from.ip());
+        let any = || {
+            let same = |service: &&OwnService| {
+                service.local.port() == from.port() && service.announced.is_ipv6() == from.is_ipv6()
+            };
+            self.services.iter().filter(|_| is_here).find(same)
+        };
+        exact.or_else(any).map(|service| service.announced)
+    }
+
     /// Whether datagrams may be sent to, and received from, an address through the system.
-    pub(crate) fn allows(&self, ip: IpAddr) -> bool {
+    fn allows(&self, ip: IpAddr) -> bool {
         self.policy.allows(ip) && (self.policy.allow_loopback || !self.is_own(ip))
     }
 

@@ -19,7 +19,7 @@ use crate::credentials::Secrets;
 use crate::limits::{MAX_MESSAGE_BYTES, SWEEP_EVERY};
 use crate::message::{Answer, Incoming, data_indication};
 use crate::nonce::Nonces;
-use crate::policy::{PeerPolicy, Reachable};
+use crate::policy::{OwnService, PeerPolicy, Reachable};
 use crate::quota::{Quota, Shares};
 use crate::refusals::Refusals;
 use crate::sessions::Sessions;
@@ -159,16 +159,19 @@ impl Relay {
     ) -> Option<Client> {
         out.clear();
         let allocation = self.slots.live(port).filter(|allocation| allocation.is_live(now))?;
-        if !allocation.is_permitted(now, peer.ip()) || !self.reach.allows(peer.ip()) {
-            return None;
-        }
+        let peer = self.reach.sender(peer).filter(|peer| allocation.is_permitted(now, peer.ip()))?;
         self.counter += 1;
         frame(now, self.counter, allocation, peer, data, out)
     }
 
-    /// Sets the addresses of this machine, on all interfaces. The relay never sends to them.
+    /// Sets the addresses of this machine, on all interfaces. The relay never sends to them, except to own services.
     pub fn set_own_addresses(&mut self, own: impl IntoIterator<Item = IpAddr>) {
         self.reach.set_own(own);
+    }
+
+    /// Sets the services of this machine to which the relay sends.
+    pub fn set_own_services(&mut self, services: Vec<OwnService>) {
+        self.reach.set_services(services);
     }
 
     /// A session of the server began; `member` if its owner has proved to be a member.
@@ -341,9 +344,7 @@ impl Relay {
             let written = to.and_then(|to| frame(now, self.counter, to, from.relayed, datagram.get(data)?, out));
             return written.map_or(Action::Drop, Action::Client);
         }
-        // Port 0 is not a destination.
-        let leaves = self.reach.allows(peer.ip()) && peer.port() != 0;
-        if leaves { Action::Peer { port, peer, data } } else { Action::Drop }
+        self.reach.destination(peer).map_or(Action::Drop, |peer| Action::Peer { port, peer, data })
     }
 }
 

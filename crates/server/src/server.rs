@@ -14,7 +14,7 @@ use crate::config::{BuiltinTurn, Config, Tls, Turn};
 use crate::connection::{Context, Members};
 use crate::error::StartError;
 use crate::figures::Figures;
-use crate::forwarding::{Forwarding, HubEnds, Started as ForwardingStarted};
+use crate::forwarding::{Advertised, Forwarding, HubEnds, Started as ForwardingStarted};
 use crate::http::{Front, Interface};
 use crate::hub::{self, Command};
 use crate::ice::{IceDirectory, Place, Shared, StreamPorts};
@@ -65,15 +65,16 @@ impl Server {
         let socket = TcpListener::bind(config.listen).await.map_err(listening)?;
         let addr = socket.local_addr().map_err(listening)?;
         let figures = Figures::default();
+        let (forwarding, ends) = forward(&config, &figures)?;
+        let forwarder = forwarding.as_ref().map(Forwarding::advertised);
         let Turning { relay, sessions, streams, ice, sockets: turn_sockets } =
-            turning(&config, secret, addr, &figures).await?;
+            turning(&config, secret, addr, forwarder, &figures).await?;
         let mut sockets = vec![(socket, Serves::Everything)];
         sockets.extend(turn_sockets);
         let turn_streams = sockets[1..].iter().filter_map(|(socket, _)| socket.local_addr().ok()).collect();
         let mut rooms = config.rooms.clone();
         rooms.shares.sessions_per_source = config.connections_per_address;
         rooms.forwarding = config.forwarding.as_ref().map(|forwarding| forwarding.limits);
-        let (forwarding, ends) = forward(&config, &figures)?;
         let (hub, revision) = hub::spawn(rooms, ice, sessions, ends, Keeping::open(&config)?, figures.clone())?;
         memory::tell(&config);
         let (stopping, stops) = watch::channel(false);
@@ -211,8 +212,14 @@ struct Turning {
     sockets: Vec<(TcpListener, Serves)>,
 }
 
-/// Starts STUN and TURN. `web` is the address of WebSockets.
-async fn turning(config: &Config, secret: String, web: SocketAddr, figures: &Figures) -> Result<Turning, StartError> {
+/// Starts STUN and TURN. `web` is the address of WebSockets, and `forwarder` are those of the forwarder.
+async fn turning(
+    config: &Config,
+    secret: String,
+    web: SocketAddr,
+    forwarder: Option<Advertised>,
+    figures: &Figures,
+) -> Result<Turning, StartError> {
     let lifetime = config.credential_lifetime;
     let elsewhere = |ice| Turning { relay: None, sessions: None, streams: None, ice, sockets: Vec::new() };
     match &config.turn {
@@ -222,7 +229,7 @@ async fn turning(config: &Config, secret: String, web: SocketAddr, figures: &Fig
             Ok(elsewhere(IceDirectory::new(place, secret.into_bytes(), lifetime)))
         }
         Turn::Builtin(builtin) => {
-            let Started { relay, sessions, streams, tcp } = Relay::start(builtin, secret, web, figures.clone())?;
+            let Started { relay, sessions, streams, tcp } = Relay::start(builtin, secret, web, forwarder, figures.clone())?;
             let own_port = tcp.is_some().then(|| relay.addr().port());
             let sockets = turn_sockets(builtin, tcp, relay.addr()).await?;
             let streams_at = stream_ports(config, builtin, own_port);

@@ -177,6 +177,15 @@ both('somebody whose connection is not signed by their device is said not to be 
   await page.close();
 });
 
+both('somebody whose app sends no key for large calls is said not to receive anything', async (t, language) => {
+  const { page } = await harness.page({ state: scenes['call-no-frame-key'].state, language });
+  const troubles = await page.$$eval('lr-tile .why', all => all.map(one => one.innerText));
+  assert.deepEqual(troubles.slice(0, 3), [t.problems.frame_key_missing, '', '']);
+  await press(page, ['#call-people']);
+  await waitForText(page, 'lr-people-panel', t.lacksKeyShort);
+  await page.close();
+});
+
 both('code words are compared by keyboard, and the mark tells known people from changed ones', async (t, language) => {
   const { page } = await harness.page({ state: scenes['call-known'].state, language });
   await press(page, ['#call-people']);

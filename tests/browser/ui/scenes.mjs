@@ -56,7 +56,7 @@ const usualTables = () => [
 ];
 const usualPeople = () => [...Array(9).keys()].map(n => person(n)).concat([person(9, 'at_table'), person(10, 'at_table'), person(11, 'away')]);
 
-const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', repair: null, distrust: null, connected: true, report: null, reaction: null, ...more });
+const participant = (n, more = {}) => ({ id: `q${n}`, name: names[n], key: `k${n}`, media: { microphone: true, camera: true }, link: 'connected', repair: null, distrust: null, lacks_key: false, connected: true, report: null, reaction: null, ...more });
 const inCall = (participants, more = {}, rest = {}) => ({ ...base(), ...rest, board: board(usualTables(), usualPeople()), call: { ...base().call, stage: { kind: 'joined' }, room: 'room-1', you: 'q-me', media: { microphone: true, camera: true }, participants, ...more } });
 const known = (state, people) => ({ ...state, settings: { ...state.settings, known: people.map(one => ({ server: state.session.server, ...one })) } });
 const chat = [
@@ -201,6 +201,7 @@ export const scenes = {
   'call-statistics': { state: inCall([participant(0), participant(3)]), press: ['#call-more', '.menu:popover-open button:nth-last-child(2)'], wait: 4300 },
   'call-reconnecting': { state: inCall([participant(0), participant(3, { connected: false })], { stage: { kind: 'reconnecting' } }, { reconnecting_since_ms: NOON }) },
   'call-refused': { state: { ...inCall([participant(0), participant(3)], { media: { microphone: false, camera: true } }), problems: [problem('device_busy', 'camera')] }, levels: { own: -20, q0: -25 } },
+  'call-no-frame-key': { state: inCall([participant(0, { lacks_key: true }), participant(3), participant(5)]) },
   'call-distrust': { state: inCall([participant(0, { distrust: 'statement_wrong', link: 'connecting' }), participant(3, { distrust: 'statement_missing', link: 'connecting' }), participant(5)]) },
   'call-known': { state: known(inCall([participant(0), participant(3), participant(5)]), [{ key: 'k0', name: names[0] }, { key: 'an old one', name: names[3] }]), press: ['#call-people'] },
   'call-disconnected': { state: inCall([participant(0, { connected: false, link: 'connecting' }), participant(3, { connected: false, link: 'interrupted' }), participant(5)]) },

@@ -305,7 +305,7 @@ impl Relay {
 
     /// Checks whether the owner of a port may name this peer.
     fn may_be_named(&self, port: PortId, peer: SocketAddr) -> Result<(), Failure> {
-        if !self.slots.knows(peer) && !self.reach.allows(peer.ip()) {
+        if !self.slots.knows(peer) && !self.reach.may_be_named(peer.ip()) {
             return Err(FORBIDDEN);
         }
         let same_family = self.slots.live(port).is_some_and(|had| had.relayed.is_ipv6() == peer.is_ipv6());

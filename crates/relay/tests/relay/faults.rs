@@ -1,6 +1,6 @@
 //! Attempts by strangers and with spoofed addresses.
 
-use relay::{Action, Client, PeerPolicy, Shares};
+use relay::{Action, Client, OwnService, PeerPolicy, Shares};
 use stun_types::AddressFamily;
 use stun_types::attribute::RawAttribute;
 use stun_types::message::{BINDING, Message, MessageWriteVec};
@@ -206,6 +206,44 @@ fn an_announced_nat_address_counts_as_ours() {
     let relayed = world.allocate(&mut ada).expect("an allocation");
     let beside = std::net::SocketAddr::new(relayed.ip(), 22);
     assert_eq!(world.permit(&mut ada, &[beside]), Some(403));
+}
+
+#[test]
+fn a_named_service_of_ours_is_reachable_and_nothing_beside_it() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    let service = addr(&format!("{HERE}:3479"));
+    world.allocate(&mut ada).expect("an allocation");
+    world.relay.set_own_services(vec![OwnService { announced: service, local: service }]);
+    assert_eq!(world.permit(&mut ada, &[service]), Some(0));
+    assert!(matches!(world.indicate(&ada, service, b"x"), Action::Peer { peer, .. } if peer == service));
+    assert_eq!(world.receive_from_peer(world.port(), &service.to_string(), b"x"), Some(ada.client));
+    assert_eq!(indicated(&world.out), (service, b"x".to_vec()));
+    let beside = std::net::SocketAddr::new(service.ip(), 22);
+    assert_eq!(world.indicate(&ada, beside, b"x"), Action::Drop);
+    assert_eq!(world.receive_from_peer(world.port(), &beside.to_string(), b"x"), None);
+    let other = addr("12.0.0.1:3479");
+    assert_eq!(world.permit(&mut ada, &[other]), Some(403), "another address of ours");
+    world.relay.set_own_services(vec![]);
+    assert_eq!(world.indicate(&ada, service, b"x"), Action::Drop);
+}
+
+#[test]
+fn a_named_service_behind_a_nat_is_reached_inside_it() {
+    let mut world = World::new();
+    let mut ada = Person::shared("s.ada", "198.51.100.1:5000");
+    let (announced, local) = (addr("20.0.0.9:3479"), addr("127.0.0.1:3479"));
+    world.allocate(&mut ada).expect("an allocation");
+    world.relay.set_own_services(vec![OwnService { announced, local }]);
+    assert_eq!(world.permit(&mut ada, &[announced]), Some(0));
+    assert!(matches!(world.indicate(&ada, announced, b"x"), Action::Peer { peer, .. } if peer == local));
+    for source in ["127.0.0.1:3479".to_owned(), format!("{HERE}:3479")] {
+        assert_eq!(world.receive_from_peer(world.port(), &source, b"x"), Some(ada.client), "{source}");
+        assert_eq!(indicated(&world.out), (announced, b"x".to_vec()), "{source}");
+    }
+    for stranger in ["127.0.0.1:22".to_owned(), format!("{HERE}:22"), "20.0.0.8:3479".to_owned()] {
+        assert_eq!(world.receive_from_peer(world.port(), &stranger, b"x"), None, "{stranger}");
+    }
 }
 
 #[test]

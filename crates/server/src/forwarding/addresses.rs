@@ -9,7 +9,7 @@ const MAX_ADVERTISED: usize = 8;
 
 /// What answers to offers name.
 #[derive(Debug)]
-pub(super) struct Advertised {
+pub(crate) struct Advertised {
     external: Vec<IpAddr>,
     /// Where the socket is bound.
     listen: SocketAddr,
@@ -20,19 +20,19 @@ pub(super) struct Advertised {
 
 impl Advertised {
     /// `external` are the public addresses, if this machine is behind a NAT.
-    pub(super) fn new(external: Vec<IpAddr>, listen: SocketAddr) -> Advertised {
+    pub(crate) fn new(external: Vec<IpAddr>, listen: SocketAddr) -> Advertised {
         let mut advertised = Advertised { external, listen, all: Vec::new(), own: Vec::new() };
         advertised.read();
         advertised
     }
 
     /// All of them.
-    pub(super) fn all(&self) -> &[SocketAddr] {
+    pub(crate) fn all(&self) -> &[SocketAddr] {
         &self.all
     }
 
     /// Reads this machine's addresses again. Returns whether what clients are given has changed.
-    pub(super) fn read(&mut self) -> bool {
+    pub(crate) fn read(&mut self) -> bool {
         let interfaces = get_if_addrs().unwrap_or_else(|error| {
             tracing::error!(%error, "the forwarder cannot list this machine's addresses");
             Vec::new()
@@ -68,6 +68,17 @@ impl Advertised {
     /// The source address of a datagram from an advertised address, if the system could choose another.
     pub(super) fn source(&self, advertised: IpAddr) -> Option<IpAddr> {
         (self.listen.ip().is_unspecified() && self.own.contains(&advertised)).then_some(advertised)
+    }
+
+    /// Where a program on this machine that listens on `beside` reaches an advertised address. A NAT's address may not be
+    /// reachable from inside.
+    pub(crate) fn inside(&self, advertised: SocketAddr, beside: IpAddr) -> SocketAddr {
+        if advertised == self.listen || self.own.contains(&advertised.ip()) {
+            return advertised;
+        }
+        let bound = |ip: &IpAddr| !ip.is_unspecified() && ip.is_ipv4() == advertised.is_ipv4();
+        let bound = [self.listen.ip(), beside].into_iter().find(bound);
+        SocketAddr::new(bound.unwrap_or_else(|| loopback(advertised.ip())), self.listen.port())
     }
 
     /// A client's address as the socket needs it.
@@ -126,7 +137,11 @@ mod tests {
         let to = |ip: &str| Some(ip.parse().expect("an address"));
         assert_eq!(behind.addressed(socket("192.0.2.1:1"), to("10.0.0.5")), socket("203.0.113.9:9"));
         assert_eq!(behind.source(socket("203.0.113.9:9").ip()), None, "the system's choice");
+        let inside = |beside: &str| behind.inside(socket("203.0.113.9:9"), beside.parse().expect("an address"));
+        assert_eq!(inside("0.0.0.0"), socket("127.0.0.1:9"));
+        assert_eq!(inside("10.0.0.5"), socket("10.0.0.5:9"));
         let open = advertised(&[], "[::]:9", &["10.0.0.5", "10.0.1.5"]);
+        assert_eq!(open.inside(socket("10.0.1.5:9"), socket("0.0.0.0:1").ip()), socket("10.0.1.5:9"));
         assert_eq!(open.addressed(socket("192.0.2.1:1"), to("10.0.1.5")), socket("10.0.1.5:9"));
         assert_eq!(open.source(socket("10.0.1.5:9").ip()), to("10.0.1.5"));
         assert_eq!(open.native(socket("192.0.2.1:1")), socket("[::ffff:192.0.2.1]:1"));

@@ -10,7 +10,7 @@ mod requests;
 mod service;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -24,7 +24,7 @@ use crate::config;
 use crate::error::StartError;
 use crate::figures::Figures;
 use crate::udp::Port;
-use addresses::Advertised;
+pub(crate) use addresses::Advertised;
 pub(crate) use reports::Report;
 use reports::Reports;
 pub(crate) use requests::{Busy, Requests};
@@ -49,6 +49,7 @@ pub(crate) struct HubEnds {
 /// A running forwarder. It ends soon after it is dropped; [`Forwarding::stop`] waits for the end.
 pub(crate) struct Forwarding {
     addr: SocketAddr,
+    external: Vec<IpAddr>,
     stopping: Arc<AtomicBool>,
     waker: Arc<Waker>,
     thread: Option<JoinHandle<()>>,
@@ -74,12 +75,17 @@ impl Forwarding {
         let service = Service::new(poll, port, sfu, receiver, reported, stops, advertised, figures);
         let thread = std::thread::Builder::new().name("forwarder".into()).spawn(|| service.run()).map_err(failed)?;
         let requests = Requests::new(requests, Arc::clone(&waker));
-        let forwarding = Forwarding { addr, stopping, waker, thread: Some(thread) };
+        let forwarding = Forwarding { addr, external: config.external.clone(), stopping, waker, thread: Some(thread) };
         Ok(Started { forwarding, ends: HubEnds { requests, reports } })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where clients reach it at present.
+    pub(crate) fn advertised(&self) -> Advertised {
+        Advertised::new(self.external.clone(), self.addr)
     }
 
     pub(crate) async fn stop(mut self) {

@@ -25,6 +25,7 @@ use relay::{Bandwidth, Config, PeerPolicy, Secrets, Shares};
 use crate::config::BuiltinTurn;
 use crate::error::StartError;
 use crate::figures::Figures;
+use crate::forwarding::Advertised;
 use crate::udp::Port;
 use addresses::RelayAddresses;
 use outlets::Outlets;
@@ -60,11 +61,13 @@ pub(crate) struct Relay {
 
 impl Relay {
     /// Starts the relay. `shared` is the secret of credentials that other programs make. The caller accepts streams from
-    /// the listener, if there is one: `web` is the TCP address on which it accepts them anyway.
+    /// the listener, if there is one: `web` is the TCP address on which it accepts them anyway. Of this machine, clients reach
+    /// only the `forwarder` through the relay.
     pub(crate) fn start(
         config: &BuiltinTurn,
         shared: String,
         web: SocketAddr,
+        forwarder: Option<Advertised>,
         figures: Figures,
     ) -> Result<Started, StartError> {
         let failed = |source| StartError::TurnListen { address: config.listen, source };
@@ -94,6 +97,7 @@ impl Relay {
             outlets: Outlets::default(),
             stopping: Arc::clone(&stopping),
             addresses: RelayAddresses { external: config.external.clone(), listen: addr.ip() },
+            forwarder,
             range: config.ports.clone(),
             sockets: Sockets::new(),
             bandwidth: config.bandwidth.map(|bits| Bandwidth::new(bits, Instant::now())),

@@ -15,7 +15,7 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mio::{Events, Poll, Token};
-use relay::{Action, Bandwidth, Client, NotOpened, Now, Open, PortId, Relay, Transport};
+use relay::{Action, Bandwidth, Client, NotOpened, Now, Open, OwnService, PortId, Relay, Transport};
 
 use super::addresses::{self, RelayAddresses};
 use super::outbox::{By, Outbox};
@@ -24,6 +24,7 @@ use super::relayed::bind_relayed;
 use super::sessions::{RelayAccess, Update};
 use super::stream::{Message, StreamId};
 use crate::figures::Figures;
+use crate::forwarding::Advertised;
 use crate::udp::{Batch, Port};
 
 pub(super) const WAKER: Token = Token(0);
@@ -52,6 +53,8 @@ pub(super) struct Service {
     pub(super) outlets: Outlets,
     pub(super) stopping: Arc<AtomicBool>,
     pub(super) addresses: RelayAddresses,
+    /// Where the forwarder of large rooms is, if this machine has one.
+    pub(super) forwarder: Option<Advertised>,
     pub(super) range: RangeInclusive<u16>,
     pub(super) sockets: Sockets,
     /// The bound on what is relayed, if there is one.
@@ -397,6 +400,12 @@ impl Service {
         let own = addresses::own();
         let all = own.interfaces.iter().chain(&own.broadcast).chain(&self.addresses.external);
         self.relay.set_own_addresses(all.copied());
+        if let Some(forwarder) = &mut self.forwarder {
+            forwarder.read();
+            let local = |announced| forwarder.inside(announced, self.addresses.listen);
+            let service = |&announced: &_| OwnService { announced, local: local(announced) };
+            self.relay.set_own_services(forwarder.all().iter().map(service).collect());
+        }
         self.sockets.own = own.interfaces.into_iter().collect();
         self.sockets.own_read = Instant::now();
     }
