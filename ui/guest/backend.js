@@ -262,6 +262,7 @@ export class GuestBackend {
       tracks: () => ({ audio: this.#media.tracks.microphone, camera: this.#media.tracks.camera, screen: this.#ownShare.track }),
       savesData: () => this.current().settings.data_saver,
       receivesDirectly: id => CallSound.receivesDirectly(call, id),
+      sendsFiles: key => this.#files.needsConnection(key),
     });
   }
 
@@ -412,7 +413,7 @@ export class GuestBackend {
   #offerFiles(files, to) {
     const people = this.current().call.participants.filter(one => to.includes(one.id));
     this.#setDropped([]);
-    if (files.length) this.#files.offer(files, people);
+    if (files.length) this.#files.offer(files, people, { forwarded: this.#call?.forwarded });
   }
 
   /** @param {File[]} files */
@@ -502,7 +503,7 @@ export class GuestBackend {
   #updateParticipants() {
     const call = this.#call, forwarding = this.#forwarding, people = [...call?.people.values() ?? []];
     const participants = people.map(({ participant: { nonce: _, ...participant }, distrust }) => ({
-      ...participant, distrust: distrust ?? (forwarding?.lacksKey(participant.id) ? 'frame_key_missing' : null), connected: !this.#disconnected.has(participant.id),
+      ...participant, distrust, lacks_key: forwarding?.lacksKey(participant.id) ?? false, connected: !this.#disconnected.has(participant.id),
       link: this.#linkTo(participant.id), repair: null, report: null, reaction: call?.reactions.of(participant.id) ?? null,
     }));
     const shares = (/** @type {Person} */ { participant: { id, media } }) => call?.peers.get(id)?.screen || media.screen && forwarding?.isActive;

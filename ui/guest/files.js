@@ -71,9 +71,15 @@ export class GuestFiles {
     if (channel.readyState === 'open') this.#connected(link);
   }
 
-  /** Offers files to people. @param {Iterable<File>} files @param {Person[]} people @throws {{ code: string, message: string }} */
-  offer(files, people) {
+  /** Whether a transfer with somebody goes on as long as there is a connection, or can at once. @param {string} key */
+  needsConnection(key) {
+    return this.#transfers.some(({ view }) => view.key === key && ['offered', 'preparing', 'moving', 'checking'].includes(view.state));
+  }
+
+  /** Offers files to people. @param {Iterable<File>} files @param {Person[]} people @param {{ forwarded?: boolean }} [room] @throws {{ code: string, message: string }} */
+  offer(files, people, { forwarded = false } = {}) {
     const receivers = people.filter(one => this.#links.has(one.key));
+    if (forwarded && receivers.length < people.length) throw { code: 'file_large_room', message: '' };
     if (!receivers.length) throw { code: 'file_nobody', message: '' };
     for (const file of files) for (const person of receivers) {
       if (!this.#makeRoom()) throw { code: 'file_too_many', message: '' };

@@ -98,8 +98,8 @@ export class Forwarding extends EventTarget {
 
   /**
    * @param {Call} call
-   * @param {{ tracks: () => OwnTracks, savesData: () => boolean, receivesDirectly: (id: string) => boolean }} page what the page
-   *   sends, and whether it receives somebody over a direct connection
+   * @param {{ tracks: () => OwnTracks, savesData: () => boolean, receivesDirectly: (id: string) => boolean, sendsFiles: (key: string) => boolean }} page
+   *   what the page sends, whether it receives somebody over a direct connection, and whether files are sent there
    */
   constructor(call, page) {
     super();
@@ -382,6 +382,7 @@ export class Forwarding extends EventTarget {
     const now = this.clock.now(), isLate = now - this.#connectedAt >= DIRECT_MS;
     for (const id of this.call.peers.keys()) {
       const person = this.call.people.get(id);
+      if (person && this.page.sendsFiles(person.participant.key)) continue;
       if (isLate || person && this.#isReplaced(id, this.#keys?.isKeyUsed === true && this.#isReceived(person))) this.call.closeDirect(id);
     }
   }

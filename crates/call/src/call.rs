@@ -154,6 +154,7 @@ impl Call {
             Input::Command(command) => self.command(now, command),
             Input::Signal(signal) => self.signal(now, signal),
             Input::Able(able) => self.able(able),
+            Input::Transferring(keys) => self.transferring(now, keys),
             Input::Sharing(on) => self.set_media(MediaState { screen: on, ..self.media }),
             Input::Sent(outcome) => self.sent(now, outcome),
             Input::LocalDescription { id, kind, sdp } => self.local_description(&id, kind, sdp),

@@ -9,7 +9,7 @@ use signaling::message::{
     ClientMessage, ErrorCode, IceCandidate, IceServer, MediaState, ParticipantId, Reaction, Resolution, ServerMessage,
 };
 use signaling::statement::{Fingerprint, Signer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Commands of the person.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,8 @@ pub enum Input {
     Able(MediaState),
     /// Whether we share a screen, which the others are to know.
     Sharing(bool),
+    /// With whom files are being transferred, by their keys. Direct connections with them go on while the room is forwarded.
+    Transferring(BTreeSet<String>),
     /// The result of an [`Output::Send`] of a `join` or a `chat`. Pass it in before taking the next output.
     Sent(SendOutcome),
     /// A peer connection created a description for the other side.

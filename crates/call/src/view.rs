@@ -131,6 +131,8 @@ pub struct ParticipantView {
     /// Why there is no connection to them and will be none: a description was not signed by their device for us.
     #[cfg_attr(feature = "typescript", ts(type = "string | null"))]
     pub distrust: Option<StatementError>,
+    /// Whether they cannot decrypt what we send through the server, because their app has announced no key.
+    pub lacks_key: bool,
     /// Whether they are connected to the server.
     pub connected: bool,
     /// What their connection check found, since we last asked for it.

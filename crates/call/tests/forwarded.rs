@@ -191,6 +191,20 @@ fn a_direct_connection_ends_a_second_after_media_has_come_from_the_forwarder() {
 }
 
 #[test]
+fn a_direct_connection_over_which_files_are_sent_goes_on_in_a_forwarded_room() {
+    let mut one = One::new(false);
+    one.connect("bo");
+    one.connect("cy");
+    one.input(Input::Transferring([person("bo", BOTH).key].into()));
+    one.say(ServerMessage::Forwarded { on: true });
+    one.forwarder(PeerInput::Connected);
+    one.wait(20_000);
+    assert!(one.closed("cy") && !one.closed("bo"));
+    one.input(Input::Transferring(Default::default()));
+    assert!(one.closed("bo"));
+}
+
+#[test]
 fn silent_people_keep_their_direct_connection_for_eight_seconds() {
     let mut one = One::new(false);
     one.connect("cy");
@@ -327,6 +341,24 @@ fn keys_of_others_reach_the_connection_and_forged_ones_end_the_trust_in_them() {
     let cy = view.participants.iter().find(|other| other.info.id.0 == "cy").expect("is there");
     assert_eq!(cy.distrust, Some(StatementError::Wrong));
     assert_eq!(one.count(|output| *output == Output::ClosePeer { id: id("cy") }), 1);
+}
+
+#[test]
+fn whoever_announces_no_frame_key_is_shown_after_a_while_and_no_longer_when_they_do() {
+    let mut one = One::new(true);
+    let lacking = |one: &One| -> Vec<String> {
+        one.call.view().participants.iter().filter(|other| other.lacks_key).map(|other| other.info.name.clone()).collect()
+    };
+    one.wait(4_900);
+    assert_eq!(lacking(&one), Vec::<String>::new());
+    one.wait(200);
+    assert_eq!(lacking(&one), ["bo", "cy"]);
+    let of_bo = KeyExchange::new(people::signer_of("bo"), ROOM, [1; 32]);
+    let ClientMessage::FrameKey(key) = of_bo.announcement() else { panic!("a frame key") };
+    one.say(ServerMessage::FrameKey { from: id("bo"), key });
+    assert_eq!(lacking(&one), ["cy"]);
+    one.say(ServerMessage::Forwarded { on: false });
+    assert_eq!(lacking(&one), Vec::<String>::new(), "nothing is encrypted with such a key");
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl Driver {
                     self.peers.handle(event);
                 }
                 Some(event) = inbox.screens.recv() => self.sharing.handle(event),
-                Ok(()) = inbox.transfers.changed() => self.transfers_changed = true,
+                Ok(()) = inbox.transfers.changed() => self.handle_transfers(Instant::now()),
                 Some(event) = inbox.captures.recv() => self.devices.handle(Instant::now(), event),
                 Some(found) = inbox.devices.recv() => self.devices.handle_found(Instant::now(), found),
                 Some(report) = inbox.checks.recv() => self.session.handle_checked(Instant::now(), report),
@@ -216,6 +216,13 @@ impl Driver {
         {
             self.files.send(Control::Connected { person, channel: channel.clone(), media: media.clone() });
         }
+    }
+
+    fn handle_transfers(&mut self, now: Instant) {
+        self.transfers_changed = true;
+        let transfers = self.files.view.borrow().clone();
+        let moving = transfers.iter().filter(|transfer| transfer.state.needs_connection());
+        self.session.set_transferring(now, moving.map(|transfer| transfer.key.clone()).collect());
     }
 
     /// The people behind ids that are in the room.
@@ -312,7 +319,8 @@ impl Driver {
                 let _ = answer.send(self.session.send_chat(now, &text)); // the receiver may be dropped
             }
             Request::Offer(paths, to, answer) => {
-                self.files.send(Control::Offer { paths, people: self.people(&to), answer });
+                let (people, forwarded) = (self.people(&to), self.session.call_view().forwarded);
+                self.files.send(Control::Offer { paths, people, forwarded, answer });
             }
             Request::Received(id, answer) => self.files.send(Control::Stored { id, answer }),
             Request::End(_) => {} // handled in `run`

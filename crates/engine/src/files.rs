@@ -45,8 +45,8 @@ const MEDIA: Duration = Duration::from_millis(200);
 pub(crate) enum Control {
     /// A connection to a person has been made.
     Connected { person: Person, channel: DataChannel, media: MediaOut },
-    /// Offers files to people.
-    Offer { paths: Vec<PathBuf>, people: Vec<Person>, answer: oneshot::Sender<Result<(), Problem>> },
+    /// Offers files to people. Whether the room is forwarded: then there may be no connection to them that carries files.
+    Offer { paths: Vec<PathBuf>, people: Vec<Person>, forwarded: bool, answer: oneshot::Sender<Result<(), Problem>> },
     /// Does something with a transfer.
     Act { id: String, action: Action },
     /// Where received files go.
@@ -168,8 +168,8 @@ impl Task {
                 let link = Link::start(self.newest, person, channel, media, self.from_links.clone());
                 self.links.insert(self.newest, link);
             }
-            Control::Offer { paths, people, answer } => {
-                let _ = answer.send(self.offer(paths, &people).await); // the receiver may be dropped
+            Control::Offer { paths, people, forwarded, answer } => {
+                let _ = answer.send(self.offer(paths, &people, forwarded).await); // the receiver may be dropped
             }
             Control::Act { id, action } => {
                 if let Some(id) = TransferId::parse(&id) {
@@ -184,11 +184,15 @@ impl Task {
         }
     }
 
-    async fn offer(&mut self, paths: Vec<PathBuf>, people: &[Person]) -> Result<(), Problem> {
+    async fn offer(&mut self, paths: Vec<PathBuf>, people: &[Person], forwarded: bool) -> Result<(), Problem> {
         if paths.len() > MAX_FILES {
             return Err(problem("file_too_many", format!("at most {MAX_FILES} files at a time")));
         }
+        let wanted = people.len();
         let people: Vec<_> = people.iter().filter(|person| self.transfers.is_connected(&person.key)).collect();
+        if forwarded && people.len() < wanted {
+            return Err(problem("file_large_room", "files need direct connections, which a large room has not".into()));
+        }
         if people.is_empty() {
             return Err(problem("file_nobody", "nobody in the call can receive files".into()));
         }

@@ -57,6 +57,21 @@ pub enum TransferState {
 }
 
 impl TransferState {
+    /// Whether the transfer goes on as long as there is a connection, or can at once.
+    pub fn needs_connection(self) -> bool {
+        match self {
+            TransferState::Offered | TransferState::Preparing | TransferState::Moving | TransferState::Checking => true,
+            TransferState::Waiting
+            | TransferState::Paused
+            | TransferState::PausedThere
+            | TransferState::Done
+            | TransferState::Declined
+            | TransferState::Failed => false,
+        }
+    }
+}
+
+impl TransferState {
     /// Whether nothing more will happen.
     pub fn is_over(self) -> bool {
         match self {

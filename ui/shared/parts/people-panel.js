@@ -50,7 +50,7 @@ export class PeoplePanel extends View {
     const rows = [
       { id: 'own', key: you.key, name: settings.name, media: ownMedia(state), own: true, standing: 'new', hand: handOf('own'), words: call.host === call.you && call.you ? t.host : '', look: ownLook(settings) },
       ...call.participants.map(one => ({ id: one.id, key: one.key, name: one.name, media: one.media, own: false, standing: standingOf(state, one), hand: handOf(one.id),
-        words: one.distrust ? t.distrustShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'interrupted' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '', look: one.avatar })),
+        words: one.distrust ? t.distrustShort : one.lacks_key ? t.lacksKeyShort : !one.connected && one.link !== 'connected' ? t.disconnectedShort : one.link === 'interrupted' ? t.reconnectingShort : one.link === 'connecting' ? t.connecting : call.host === one.id ? t.host : '', look: one.avatar })),
     ];
     // Raised hands first, in their order.
     rows.sort((one, other) => (one.hand || Infinity) - (other.hand || Infinity) || 0);

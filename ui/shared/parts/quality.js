@@ -27,6 +27,7 @@ const MAX_BARS_DISCONNECTED = 2;
  */
 export function quality(participant, now, before) {
   if (participant.distrust) return { bars: 0, words: problem(participant.distrust, ''), delay: null };
+  if (participant.lacks_key) return { bars: 0, words: problem('frame_key_missing', ''), delay: null };
   if (participant.link === 'connecting') return { bars: 0, words: t.connectingTheirs, delay: null };
   if (participant.link === 'interrupted') return { bars: 0, words: t.reconnectingTo(participant.name), delay: null };
   const stats = now?.people.find(one => one.id === participant.id), old = before?.people.find(one => one.id === participant.id);

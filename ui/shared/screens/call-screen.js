@@ -508,8 +508,9 @@ const troubleKey = ({ device, code }) => `${device} ${code}`;
  * Describes what is wrong with the connection to a participant; empty if nothing is.
  * @param {AppState['call']['participants'][0]} one @param {number} [since]
  */
-function linkTrouble({ link, connected, repair, distrust }, since) {
+function linkTrouble({ link, connected, repair, distrust, lacks_key }, since) {
   if (distrust) return problem(distrust, '');
+  if (lacks_key) return problem('frame_key_missing', '');
   if (link === 'connected') return '';
   if (!connected) return t.disconnectedTile;
   if (repair && since !== undefined) return t.interrupted[repair](localClock(since));

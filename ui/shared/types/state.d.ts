@@ -326,6 +326,10 @@ repair: Repair | null,
  */
 distrust: string | null,
 /**
+ * Whether they cannot decrypt what we send through the server, because their app has announced no key.
+ */
+lacks_key: boolean,
+/**
  * Whether they are connected to the server.
  */
 connected: boolean,

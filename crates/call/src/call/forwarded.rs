@@ -10,6 +10,7 @@ use signaling::forwarding::{Displayed, FORWARDER, FrameKey, OwnDisplayed, Publis
 use signaling::limits::MAX_SENDER_KEYS;
 use signaling::message::{ClientMessage, Participant, ParticipantId, Resolution};
 use signaling::statement::StatementError;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Pictures that are received at once. The connection has a slot for each.
@@ -26,6 +27,8 @@ const OVERLAP: Duration = Duration::from_secs(1);
 const LONGEST_OVERLAP: Duration = Duration::from_secs(8);
 /// How long the forwarder goes on after a room has become direct.
 const ENDING: Duration = Duration::from_secs(20);
+/// How long a participant's frame key may take before its absence is shown.
+const FRAME_KEY_PATIENCE: Duration = Duration::from_secs(5);
 /// A key is replaced after this time, long before it has encrypted too many frames.
 const KEY_LIFETIME: Duration = Duration::from_secs(4 * 3_600);
 
@@ -62,6 +65,8 @@ pub(super) struct Forwarding {
     /// The epoch of the own key that is used, and since when.
     key_used: Option<(u32, Instant)>,
     connection: Option<Connection>,
+    /// The keys of people with whom files are being transferred, over direct connections.
+    transferring: BTreeSet<String>,
 }
 
 /// The connection to the forwarder.
@@ -81,7 +86,8 @@ struct Connection {
 impl Default for Forwarding {
     fn default() -> Self {
         let path = Path::Direct;
-        Self { most_people: None, path, announced: false, keys: None, key_used: None, connection: None }
+        let transferring = BTreeSet::new();
+        Self { most_people: None, path, announced: false, keys: None, key_used: None, connection: None, transferring }
     }
 }
 
@@ -151,6 +157,9 @@ impl Forwarding {
     /// When the direct connection with somebody is to end.
     fn closes_at(&self, other: &Other) -> Option<Instant> {
         let ready = self.connection.as_ref()?.ready?;
+        if self.transferring.contains(&other.participant.key) {
+            return None;
+        }
         let media = other.participant.media;
         let arrived = match (media.camera && other.displayed.is_shown(), media.microphone) {
             (true, _) => other.received.camera,
@@ -243,6 +252,12 @@ impl Call {
             let ice_servers = self.ice_servers.clone();
             self.outputs.push_back(Output::Forwarder(ForwarderOutput::Open { ice_servers }));
         }
+    }
+
+    /// Files are being transferred with these people.
+    pub(super) fn transferring(&mut self, now: Instant, keys: BTreeSet<String>) {
+        self.forwarding.transferring = keys;
+        self.handle_timeout(now);
     }
 
     /// The room is direct from now on: whoever joined later makes the offer.
@@ -363,6 +378,7 @@ impl Call {
     /// Handles what is due: keys, the connection's repair, the end of one of two ways, and the view.
     pub(super) fn handle_forwarding_timeout(&mut self, now: Instant) {
         self.handle_keys_timeout(now);
+        self.note_missing_keys(now);
         self.repair_forwarder(now);
         if self.forwarding.ends_at(&self.others).is_some_and(|end| end <= now) {
             self.close_forwarder();
@@ -387,7 +403,10 @@ impl Call {
         let forwarding = &self.forwarding;
         let direct = self.others.iter().filter(|other| other.direct == Direct::Open);
         let closing = direct.filter_map(|other| forwarding.closes_at(other)).min();
-        let timeouts = [forwarding.poll_timeout(self.reaches_server()), forwarding.ends_at(&self.others), closing];
+        let waiting = self.others.iter().filter(|other| !other.lacks_key);
+        let keyless = waiting.filter_map(|other| other.keyless_since).min().map(|since| since + FRAME_KEY_PATIENCE);
+        let timeouts =
+            [forwarding.poll_timeout(self.reaches_server()), forwarding.ends_at(&self.others), closing, keyless];
         timeouts.into_iter().flatten().min()
     }
 
@@ -408,6 +427,19 @@ impl Call {
                     Output::Forwarder(ForwarderOutput::Use(key))
                 }
             });
+        }
+    }
+
+    /// Notes who has announced no frame key for a while, though the room is forwarded.
+    fn note_missing_keys(&mut self, now: Instant) {
+        let forwarding = &self.forwarding;
+        let keys = forwarding.keys.as_ref().filter(|_| !forwarding.is_direct());
+        let uncovered: BTreeSet<&ParticipantId> = keys.iter().flat_map(|keys| keys.uncovered()).collect();
+        for other in &mut self.others {
+            let is_uncovered = other.is_seated() && other.is_trusted() && uncovered.contains(&other.participant.id);
+            other.keyless_since = is_uncovered.then(|| other.keyless_since.unwrap_or(now));
+            let lacks_key = other.keyless_since.is_some_and(|since| since + FRAME_KEY_PATIENCE <= now);
+            self.changed |= std::mem::replace(&mut other.lacks_key, lacks_key) != lacks_key;
         }
     }
 

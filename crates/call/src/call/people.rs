@@ -26,6 +26,10 @@ pub(super) struct Other {
     pub(super) link: LinkMonitor,
     pub(super) direct: Direct,
     pub(super) received: Received,
+    /// Since when the room is forwarded and they have announced no frame key.
+    pub(super) keyless_since: Option<Instant>,
+    /// Whether that is so long that it is shown.
+    pub(super) lacks_key: bool,
     pub(super) inflow: Inflow,
     /// Whether we joined later. The newcomer makes the first offer and is the polite peer.
     pub(super) newcomer: bool,
@@ -165,6 +169,8 @@ impl Call {
             link: LinkMonitor::new(now, newcomer),
             direct: Direct::Closed,
             received: Received::default(),
+            keyless_since: None,
+            lacks_key: false,
             inflow: Inflow::new(),
             newcomer,
             displayed: DisplayedSize::default(),
@@ -416,6 +422,7 @@ impl Other {
             interrupted_since: link.interruption().map(|(since, _)| since),
             repair: link.interruption().map(|(_, repair)| repair),
             distrust: self.distrust,
+            lacks_key: self.lacks_key,
             connected: self.seat == Seat::Taken { connected: true },
             report: self.asked.report.clone(),
             reaction: self.reaction.shown(),

@@ -10,7 +10,7 @@ use call::{Call, CallView, ChatLine, Command, Input, Output, SendOutcome, Signal
 use signaling::connection_report::ConnectionReport;
 use signaling::message::{ClientMessage, MediaState, ParticipantId, Resolution};
 use signaling::session::SendError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -191,6 +191,11 @@ impl CallSession {
     /// Reports to the call whether we share a screen.
     pub(crate) fn set_sharing(&mut self, now: Instant, on: bool) {
         self.call.handle(now, Input::Sharing(on));
+    }
+
+    /// Says with whom files are being transferred.
+    pub(super) fn set_transferring(&mut self, now: Instant, keys: BTreeSet<String>) {
+        self.call.handle(now, Input::Transferring(keys));
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
