@@ -114,7 +114,8 @@ fn meet(left: Option<Router>, right: Option<Router>, stream_urls: &[&str]) -> Op
         runtime.block_on(async { runtime.spawn(Server::start(config)).await.expect("a task").expect("a server") });
     let environment = [("SSL_CERT_FILE".to_owned(), authority.file("root.pem"))];
     let server = &format!("wss://{SERVER}:443");
-    let roles = [(ADA, BEN), (BEN, ADA)].map(|(own, other)| Role { server, hidden: false, forwarded: false, own, other });
+    let roles =
+        [(ADA, BEN), (BEN, ADA)].map(|(own, other)| Role { server, hidden: false, forwarded: false, own, other });
     let mut people = [0, 1].map(|n| Distant::start(module_path!(), &places[n].person, &roles[n], &environment));
     Some(people.each_mut().map(Distant::path))
 }

@@ -347,7 +347,13 @@ fn keys_of_others_reach_the_connection_and_forged_ones_end_the_trust_in_them() {
 fn whoever_announces_no_frame_key_is_shown_after_a_while_and_no_longer_when_they_do() {
     let mut one = One::new(true);
     let lacking = |one: &One| -> Vec<String> {
-        one.call.view().participants.iter().filter(|other| other.lacks_key).map(|other| other.info.name.clone()).collect()
+        one.call
+            .view()
+            .participants
+            .iter()
+            .filter(|other| other.lacks_key)
+            .map(|other| other.info.name.clone())
+            .collect()
     };
     one.wait(4_900);
     assert_eq!(lacking(&one), Vec::<String>::new());

@@ -229,7 +229,8 @@ async fn turning(
             Ok(elsewhere(IceDirectory::new(place, secret.into_bytes(), lifetime)))
         }
         Turn::Builtin(builtin) => {
-            let Started { relay, sessions, streams, tcp } = Relay::start(builtin, secret, web, forwarder, figures.clone())?;
+            let Started { relay, sessions, streams, tcp } =
+                Relay::start(builtin, secret, web, forwarder, figures.clone())?;
             let own_port = tcp.is_some().then(|| relay.addr().port());
             let sockets = turn_sockets(builtin, tcp, relay.addr()).await?;
             let streams_at = stream_ports(config, builtin, own_port);
