@@ -72,6 +72,23 @@ impl AckedBitrate {
         window.as_secs_f64() / spread.as_secs_f64().max(1e-3)
     }
 
+    /// The rate in bit/s at which the packets of the last `window` were sent. It is low if they were sent after a pause.
+    pub(crate) fn sent_rate(&self, window: Duration) -> f64 {
+        let since = self.newest.saturating_sub(window.as_micros() as i64);
+        let (mut bytes, mut before, mut first, mut last) = (0, None, None, None);
+        for Acked { arrived, sent, size } in &self.arrivals {
+            if *arrived <= since {
+                before = before.max(Some(*sent));
+            } else {
+                bytes += size;
+                (first, last) = (Some(first.map_or(*sent, |at| *sent.min(&at))), last.max(Some(*sent)));
+            }
+        }
+        let first = before.or(first);
+        let spread = last.zip(first).map_or(Duration::ZERO, |(last, first)| last.saturating_duration_since(first));
+        bytes as f64 * 8.0 / spread.as_secs_f64().max(1e-3)
+    }
+
     /// Discards all arrivals, after an interruption.
     pub(crate) fn reset(&mut self) {
         *self = AckedBitrate::default();
@@ -96,6 +113,23 @@ mod tests {
             let rate = bitrate.rate(Duration::from_millis(millis)).unwrap();
             assert!((rate - 1e6).abs() < 1e4, "{rate}");
         }
+    }
+
+    #[test]
+    fn packets_after_a_pause_were_sent_at_a_low_rate_and_those_of_a_queue_were_not() {
+        let (start, window) = (Instant::now(), Duration::from_millis(100));
+        let at = |sent: u64, arrived: i64, size| {
+            let sent = start + Duration::from_millis(sent);
+            Arrival { sent, arrived: arrived * 1_000, size, cluster: None }
+        };
+        let mut paused = AckedBitrate::default();
+        (0..100).for_each(|n| paused.add(&at(n * 10, n as i64 * 10, 1250)));
+        paused.add(&at(1_120, 1_120, 113));
+        assert!(paused.sent_rate(window) < 1e4, "{}", paused.sent_rate(window));
+        let mut queued = AckedBitrate::default();
+        (0..100).for_each(|n| queued.add(&at(n * 10, n as i64 * 40, 1250)));
+        let (sent, arrived) = (queued.sent_rate(window), queued.rate(window).unwrap());
+        assert!((sent - 1e6).abs() < 1e5 && arrived < 4e5, "{sent} {arrived}");
     }
 
     #[test]

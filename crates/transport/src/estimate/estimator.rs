@@ -360,7 +360,10 @@ impl Estimator {
         let throughput = self.acked_bitrate.rate(window).map(|rate| rate * loss_correction);
         self.measured |= throughput.is_some();
         let is_path_limited = !sent.suspended || self.acked_bitrate.stretch(window) > MIN_STRETCH;
-        let fully_used = sent.rate > 0.7 * self.target() && is_path_limited;
+        // What is acknowledged now was sent a while ago, perhaps after a pause: that is no measure of the path.
+        let sent_then = self.acked_bitrate.sent_rate(window) / (1.0 - self.loss.loss()).max(0.1);
+        let was_used = sent_then > 0.5 * self.target();
+        let fully_used = sent.rate > 0.7 * self.target() && is_path_limited && was_used;
         let max_over_desired = if self.drain.is_sharing() { MAX_OVER_DESIRED_SHARING } else { MAX_OVER_DESIRED };
         let above_desired = self.rate.estimate() > max_over_desired * self.desired;
         let usage = if usage == BandwidthUsage::Normal && above_desired { BandwidthUsage::Underusing } else { usage };
