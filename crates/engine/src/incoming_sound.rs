@@ -9,7 +9,11 @@ use media::level::AudioLevel;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The sound of one participant. Of several routes, the newest that has begun is played, and the others end.
+/// How long a newer route must have had sound before it is played, in blocks of 10 ms: its buffer learns how irregularly
+/// packets arrive while the older one is still played. Both carry the sound for a second at least.
+const SETTLED: u32 = 40;
+
+/// The sound of one participant. Of several routes, the newest that has settled is played, and the others end.
 #[derive(Default)]
 pub(crate) struct IncomingSound {
     /// By rising numbers: the one that is played, and those that have not begun. A participant has two connections at
@@ -24,6 +28,8 @@ struct Route {
     decoder: OpusDecoder,
     /// Whether a packet has come.
     has_begun: bool,
+    /// Blocks with sound since the last without.
+    with_sound: u32,
 }
 
 impl IncomingSound {
@@ -31,7 +37,14 @@ impl IncomingSound {
     pub(crate) fn add(&mut self, number: u64, sound: Arc<SoundIn>) {
         match OpusDecoder::new() {
             Ok(decoder) => {
-                self.routes.push(Route { number, sound, buffer: AudioBuffer::new(), decoder, has_begun: false });
+                self.routes.push(Route {
+                    number,
+                    sound,
+                    buffer: AudioBuffer::new(),
+                    decoder,
+                    has_begun: false,
+                    with_sound: 0,
+                });
             }
             Err(error) => tracing::error!("no Opus decoder: {error}"),
         }
@@ -73,11 +86,11 @@ impl IncomingSound {
         }
     }
 
-    /// Takes the next 10 ms, which are audible after `latency`. When a newer route has sound, it takes over within this
-    /// block, without a step.
+    /// Takes the next 10 ms, which are audible after `latency`. When a newer route has settled, or the older one has no sound,
+    /// it takes over within this block, without a step.
     pub(crate) fn pull(&mut self, now: Instant, latency: Duration, block: &mut [f32; BLOCK]) {
         *block = [0.0; BLOCK];
-        let mut audible = 0;
+        let (mut audible, mut is_silent) = (0, false);
         for (n, route) in self.routes.iter_mut().enumerate() {
             if n > 0 && !route.has_begun {
                 continue;
@@ -85,12 +98,13 @@ impl IncomingSound {
             let mut next = [0.0; BLOCK];
             let pulled = route.buffer.pull(now, &mut route.decoder, &mut next);
             let has_sound = pulled.rtp_timestamp.is_some();
+            route.with_sound = if has_sound { route.with_sound + 1 } else { 0 };
             if let Some(rtp_timestamp) = pulled.rtp_timestamp {
                 route.sound.set_audible(rtp_timestamp, now + latency);
             }
             if n == 0 {
-                *block = next;
-            } else if has_sound {
+                (*block, is_silent) = (next, !has_sound);
+            } else if has_sound && (is_silent || route.with_sound >= SETTLED) {
                 fade(block, &next);
                 audible = n;
             }
