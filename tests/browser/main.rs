@@ -54,14 +54,9 @@ fn a_guest_with_firefox_sees_a_shared_screen_and_shares_one() {
 }
 
 #[test]
-fn a_guest_is_in_a_forwarded_room_with_the_app() {
-    seclusion::within("a_guest_is_in_a_forwarded_room_with_the_app", || forwarded::guest(Kind::Guest));
-}
-
-#[test]
-fn a_guest_with_firefox_is_in_a_forwarded_room_with_the_app() {
-    const NAME: &str = "a_guest_with_firefox_is_in_a_forwarded_room_with_the_app";
-    seclusion::within(NAME, || forwarded::guest(Kind::FirefoxGuest));
+fn a_call_with_guests_moves_to_the_forwarder_and_back_without_an_interruption() {
+    const NAME: &str = "a_call_with_guests_moves_to_the_forwarder_and_back_without_an_interruption";
+    seclusion::within(NAME, forwarded::grow_and_shrink);
 }
 
 #[test]

@@ -265,10 +265,16 @@ impl Person {
     }
 
     async fn media_gaps(&self, name: &str, time: Duration) -> Gaps {
+        let start = Instant::now();
+        self.gaps_until(name, || start.elapsed() >= time).await
+    }
+
+    /// Watches what comes from somebody, other than packets, until `is_over`.
+    pub async fn gaps_until(&self, name: &str, is_over: impl Fn() -> bool) -> Gaps {
         let (start, mut seen) = (Instant::now(), 0);
         let (mut last, mut gaps) = (start, Gaps::default());
         *self.output.silence() = Silence::default();
-        while start.elapsed() < time {
+        while !is_over() {
             sleep(Duration::from_millis(5)).await;
             let stage = self.engine.view().borrow().call.stage.clone();
             match stage {
