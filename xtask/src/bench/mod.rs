@@ -12,6 +12,7 @@ mod ends;
 mod figures;
 mod files;
 mod forward;
+mod forwarder;
 mod frames;
 mod group;
 mod material;
@@ -50,6 +51,7 @@ const BENCHES: &[Bench] = &[
     Bench { name: "echo", about: echo::ABOUT, run: echo::run },
     Bench { name: "files", about: files::ABOUT, run: files::run },
     Bench { name: "forward", about: forward::ABOUT, run: forward::run },
+    Bench { name: "forwarder", about: forwarder::ABOUT, run: forwarder::run },
     Bench { name: "frames", about: frames::ABOUT, run: frames::run },
     Bench { name: "network", about: network::ABOUT, run: network::run },
     Bench { name: "noise", about: noise::ABOUT, run: noise::run },
@@ -63,7 +65,7 @@ const BENCHES: &[Bench] = &[
 pub(crate) fn main(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
     let Some((name, rest)) = arguments.split_first() else {
         for bench in BENCHES {
-            println!("{:7} {}", bench.name, bench.about);
+            println!("{:9} {}", bench.name, bench.about);
         }
         return Ok(ExitCode::SUCCESS);
     };

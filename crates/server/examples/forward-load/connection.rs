@@ -24,6 +24,8 @@ pub(crate) struct Connection {
     pub(crate) port: Port,
     pub(crate) path: Path,
     pub(crate) tally: Tally,
+    /// The number of the person whose it is. Those with the lowest publish.
+    pub(crate) person: usize,
     pub(crate) publisher: Option<Publisher>,
     receives: bool,
     /// When str0m wants to be called next.
@@ -46,6 +48,14 @@ pub(crate) struct Publisher {
     sequences: [u64; ENCODINGS.len()],
 }
 
+/// Where a connection is made, and for whom.
+pub(crate) struct Place<'a> {
+    pub(crate) ip: IpAddr,
+    pub(crate) certificate: &'a DtlsCert,
+    /// The number of the person.
+    pub(crate) person: usize,
+}
+
 /// What a client offers: to publish a camera as this author, and a voice, and slots for voices and pictures.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Lines {
@@ -57,8 +67,8 @@ pub(crate) struct Lines {
 
 impl Connection {
     /// A connection that offers, and its offer. [`Connection::accept`] has the answer.
-    pub(crate) fn offer(ip: IpAddr, certificate: &DtlsCert, lines: Lines) -> Result<(Connection, String)> {
-        let mut connection = Connection::new(ip, certificate)?;
+    pub(crate) fn offer(at: &Place<'_>, lines: Lines) -> Result<(Connection, String)> {
+        let mut connection = Connection::new(at)?;
         let mut change = connection.rtc.sdp_api();
         if let Some(author) = lines.author {
             let mut simulcast = Simulcast::new();
@@ -90,13 +100,13 @@ impl Connection {
     }
 
     /// A connection for a server's offer, and the answer.
-    pub(crate) fn answer(ip: IpAddr, certificate: &DtlsCert, offer: &str) -> Result<(Connection, String)> {
-        let mut connection = Connection::new(ip, certificate)?;
+    pub(crate) fn answer(at: &Place<'_>, offer: &str) -> Result<(Connection, String)> {
+        let mut connection = Connection::new(at)?;
         let answer = connection.rtc.sdp_api().accept_offer(SdpOffer::from_sdp_string(offer)?)?;
         Ok((connection, answer.to_sdp_string()))
     }
 
-    fn new(ip: IpAddr, certificate: &DtlsCert) -> Result<Connection> {
+    fn new(&Place { ip, certificate, person }: &Place<'_>) -> Result<Connection> {
         let port = Port::bind(ip)?;
         let builder = Rtc::builder().set_rtp_mode(true).set_crypto_provider(sfu::crypto_provider().into());
         let builder = builder.set_dtls_cert(certificate.clone()).clear_codecs();
@@ -106,6 +116,7 @@ impl Connection {
             port,
             path: Path::Clear,
             tally: Tally::default(),
+            person,
             publisher: None,
             receives: true,
             next: Instant::now(),
@@ -123,11 +134,6 @@ impl Connection {
     /// Whether it receives what others publish.
     pub(crate) fn receives(&self) -> bool {
         self.receives
-    }
-
-    /// Whether it publishes as this author.
-    pub(crate) fn publishes(&self, author: u8) -> bool {
-        self.publisher.as_ref().is_some_and(|publisher| publisher.author == author)
     }
 
     /// Reads everything that has come.

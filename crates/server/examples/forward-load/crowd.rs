@@ -15,6 +15,8 @@ const EVENTS: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_millis(20);
 /// Bytes of a datagram that is sent without a server between.
 const DIRECT_BYTES: usize = 1_000;
+/// The socket that receives them.
+const DIRECT: Token = Token(usize::MAX >> 1);
 
 pub(crate) struct Crowd {
     pub(crate) connections: Vec<Connection>,
@@ -39,14 +41,12 @@ struct Clock {
 }
 
 impl Crowd {
-    pub(crate) fn new(mut connections: Vec<Connection>) -> Result<Crowd> {
+    /// All who publish must be among the connections.
+    pub(crate) fn new(connections: Vec<Connection>) -> Result<Crowd> {
         let poll = Poll::new()?;
-        for (n, connection) in connections.iter_mut().enumerate() {
-            connection.port.register(poll.registry(), Token(n))?;
-        }
         let Some(ip) = connections.first().map(|connection| connection.port.address.ip()) else { bail!("nobody") };
         let mut ends = [Port::bind(ip)?, Port::bind(ip)?];
-        ends[1].register(poll.registry(), Token(connections.len()))?;
+        ends[1].register(poll.registry(), DIRECT)?;
         let publishers = connections.iter().enumerate().filter(|(_, connection)| connection.publisher.is_some());
         let publishers: Vec<usize> = publishers.map(|(n, _)| n).collect();
         let count = publishers.len().max(1) as u32;
@@ -59,7 +59,19 @@ impl Crowd {
         };
         let clocks = (0..).zip(publishers).map(clock).collect();
         let (events, batch, began) = (Events::with_capacity(EVENTS), Batch::new(), Instant::now());
-        Ok(Crowd { connections, direct: Vec::new(), poll, events, batch, ends, began, clocks })
+        let (none, direct) = (Vec::new(), Vec::new());
+        let mut crowd = Crowd { connections: none, direct, poll, events, batch, ends, began, clocks };
+        crowd.add(connections)?;
+        Ok(crowd)
+    }
+
+    /// Adds connections that only receive.
+    pub(crate) fn add(&mut self, connections: Vec<Connection>) -> Result<()> {
+        for mut connection in connections {
+            connection.port.register(self.poll.registry(), Token(self.connections.len()))?;
+            self.connections.push(connection);
+        }
+        Ok(())
     }
 
     /// Runs until `until`, or until `done`. Returns whether it is done.

@@ -69,7 +69,7 @@ fn shown(connection: &Connection, measured: &Measured) -> Value {
     let (sound, pictures) = (connection.tally.sound, connection.tally.pictures);
     json!({
         "path": connection.path.name(),
-        "is_speaker": connection.publishes(SPEAKER),
+        "is_speaker": connection.person == usize::from(SPEAKER),
         "shown_ms": times.iter().map(ms).collect::<Vec<u64>>(),
         "sound": sound,
         "pictures": pictures,

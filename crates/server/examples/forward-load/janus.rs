@@ -21,13 +21,13 @@ use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::Options;
-use crate::connection::{Connection, Lines};
+use crate::connection::{Connection, Lines, Place};
 use crate::pictures::ENCODINGS;
 
 const ROOM: u64 = 1_234;
 /// Janus ends a session that is silent for a minute.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
-/// Longest wait for Janus to listen.
+/// Longest wait for Janus to listen, and to be connected with all who publish.
 const START: Duration = Duration::from_secs(10);
 /// Plugins and transports that the room does not need.
 const WITHOUT: [&str; 2] = [
@@ -42,6 +42,7 @@ pub(crate) struct Janus {
     pub(crate) process: Child,
     folder: PathBuf,
     port: u16,
+    api: Option<Api>,
 }
 
 impl Janus {
@@ -59,19 +60,29 @@ impl Janus {
             .kill_on_drop(true)
             .spawn()
             .context("janus does not start: is the package installed?")?;
-        Ok(Janus { process, folder, port })
+        Ok(Janus { process, folder, port, api: None })
     }
 
-    /// All cameras publish, and everybody subscribes to those of the others.
-    pub(crate) async fn connect(&self, options: &Options, certificate: &DtlsCert) -> Result<Vec<Connection>> {
-        let mut api = Api::connect(self.port).await?;
+    /// The connections of all cameras.
+    pub(crate) async fn publish(&mut self, options: &Options, certificate: &DtlsCert) -> Result<Vec<Connection>> {
+        let api = self.api.insert(Api::connect(self.port).await?);
         let mut connections = Vec::new();
         for n in 0..options.cameras {
-            connections.push(api.publish(options, certificate, n).await?);
+            let place = Place { ip: options.address, certificate, person: n };
+            connections.push(api.publish(&place, n < options.voices).await?);
         }
+        Ok(connections)
+    }
+
+    /// The connections of everybody to receive the cameras of the others, which must be connected.
+    pub(crate) async fn subscribe(&mut self, options: &Options, certificate: &DtlsCert) -> Result<Vec<Connection>> {
+        let mut api = self.api.take().context("nobody publishes")?;
+        tokio::time::timeout(START, api.connected(options.cameras)).await.context("janus waits for media")??;
+        let mut connections = Vec::new();
         for n in 0..options.people {
             let feeds: Vec<usize> = (0..options.cameras).filter(|feed| *feed != n).collect();
-            connections.push(api.subscribe(options, certificate, &feeds).await?);
+            let place = Place { ip: options.address, certificate, person: n };
+            connections.push(api.subscribe(&place, &feeds, options.tile).await?);
         }
         tokio::spawn(api.stay());
         Ok(connections)
@@ -134,33 +145,41 @@ impl Api {
         Ok(api)
     }
 
-    async fn publish(&mut self, options: &Options, certificate: &DtlsCert, n: usize) -> Result<Connection> {
+    async fn publish(&mut self, place: &Place<'_>, speaks: bool) -> Result<Connection> {
         let handle = self.attach().await?;
-        let join = json!({"request": "join", "ptype": "publisher", "room": ROOM, "id": n + 1});
+        let join = json!({"request": "join", "ptype": "publisher", "room": ROOM, "id": place.person + 1});
         self.message(&handle, join, Value::Null).await?;
-        let lines = Lines { author: u8::try_from(n).ok(), speaks: n < options.voices, ..Lines::default() };
-        let (mut connection, sdp) = Connection::offer(options.address, certificate, lines)?;
+        let lines = Lines { author: u8::try_from(place.person).ok(), speaks, ..Lines::default() };
+        let (mut connection, sdp) = Connection::offer(place, lines)?;
         let offer = json!({"type": "offer", "sdp": sdp, "trickle": false, "rid_order": "lmh"});
         let answer = self.message(&handle, json!({"request": "publish"}), offer).await?;
         connection.accept(sdp_of(&answer)?)?;
         Ok(connection)
     }
 
-    async fn subscribe(&mut self, options: &Options, certificate: &DtlsCert, feeds: &[usize]) -> Result<Connection> {
+    async fn subscribe(&mut self, place: &Place<'_>, feeds: &[usize], tile: u32) -> Result<Connection> {
         let handle = self.attach().await?;
         let streams: Vec<Value> = feeds.iter().map(|feed| json!({"feed": feed + 1})).collect();
         let join = json!({"request": "join", "ptype": "subscriber", "room": ROOM, "streams": streams});
         let offer = self.message(&handle, join, Value::Null).await?;
-        let (connection, sdp) = Connection::answer(options.address, certificate, sdp_of(&offer)?)?;
+        let (connection, sdp) = Connection::answer(place, sdp_of(&offer)?)?;
         let answer = json!({"type": "answer", "sdp": sdp, "trickle": false});
         self.message(&handle, json!({"request": "start"}), answer).await?;
-        let covers = ENCODINGS.iter().position(|encoding| u32::from(encoding.height) >= options.tile);
+        let covers = ENCODINGS.iter().position(|encoding| u32::from(encoding.height) >= tile);
         let substream = covers.unwrap_or(ENCODINGS.len() - 1);
         let lines = offer["plugindata"]["data"]["streams"].as_array().context("no streams")?;
         let video = lines.iter().filter(|line| line["type"] == "video");
         let streams: Vec<Value> = video.map(|line| json!({"mid": line["mid"], "substream": substream})).collect();
         self.message(&handle, json!({"request": "configure", "streams": streams}), Value::Null).await?;
         Ok(connection)
+    }
+
+    /// Waits until this many connections work. Before that, nobody can subscribe to them.
+    async fn connected(&mut self, mut count: usize) -> Result<()> {
+        while count > 0 {
+            count -= usize::from(self.next().await?["janus"] == "webrtcup");
+        }
+        Ok(())
     }
 
     async fn attach(&mut self) -> Result<Value> {

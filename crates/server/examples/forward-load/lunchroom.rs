@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::Options;
-use crate::connection::{Connection, Lines};
+use crate::connection::{Connection, Lines, Place};
 use crate::line::Line;
 
 /// A running server. It ends when this is dropped.
@@ -50,7 +50,8 @@ impl Lunchroom {
             let author = u8::try_from(n).ok().filter(|_| n < options.cameras);
             let (voices, speaks) = (options.voices, n < options.voices);
             let lines = Lines { author, speaks, voices, pictures: options.cameras };
-            let (mut connection, offer) = Connection::offer(options.address, certificate, lines)?;
+            let (mut connection, offer) =
+                Connection::offer(&Place { ip: options.address, certificate, person: n }, lines)?;
             connection.accept(&line.answer(offer).await?)?;
             let others: Vec<ParticipantId> = cameras.iter().filter(|id| **id != line.id).cloned().collect();
             line.view(&others, options.tile).await?;

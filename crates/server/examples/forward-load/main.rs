@@ -96,15 +96,12 @@ fn main() -> Result<()> {
 
 fn measure(options: &Options, runtime: &Runtime) -> Result<Value> {
     let certificate = certificate()?;
-    let (server, connections) = runtime.block_on(async {
-        let server = Server::start(options).await?;
-        let connections = server.connect(options, &certificate).await?;
-        Ok::<_, anyhow::Error>((server, connections))
-    })?;
+    let mut server = runtime.block_on(Server::start(options))?;
     let pid = server.pid().context("the server has ended")?;
-    let mut crowd = Crowd::new(connections)?;
-    let connected = |all: &[Connection]| all.iter().all(Connection::is_connected);
-    ensure!(crowd.run(Instant::now() + CONNECT, connected)?, "not all are connected");
+    let mut crowd = Crowd::new(runtime.block_on(server.publish(options, &certificate))?)?;
+    connect(&mut crowd)?;
+    crowd.add(runtime.block_on(server.subscribe(options, &certificate))?)?;
+    connect(&mut crowd)?;
     if options.impaired {
         impair(&mut crowd)?;
     }
@@ -116,6 +113,13 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Value> {
     let (after, own_after) = (Usage::of(pid)?, Usage::of(std::process::id())?);
     let seconds = began.elapsed().as_secs_f64();
     Ok(report(&mut crowd, &Measured { began, seconds, settled_s, server: [before, after], own: [own, own_after] }))
+}
+
+/// Runs until all are connected.
+fn connect(crowd: &mut Crowd) -> Result<()> {
+    let connected = |all: &[Connection]| all.iter().all(Connection::is_connected);
+    ensure!(crowd.run(Instant::now() + CONNECT, connected)?, "not all are connected");
+    Ok(())
 }
 
 /// Makes the paths of the last two worse. They only receive.
@@ -158,10 +162,19 @@ impl Server {
         }
     }
 
-    async fn connect(&self, options: &Options, certificate: &DtlsCert) -> Result<Vec<Connection>> {
+    /// The connections of all who publish. In Lunchroom's rooms, they are those of everybody.
+    async fn publish(&mut self, options: &Options, certificate: &DtlsCert) -> Result<Vec<Connection>> {
         match self {
             Server::Lunchroom(lunchroom) => lunchroom.connect(options, certificate).await,
-            Server::Janus(janus) => janus.connect(options, certificate).await,
+            Server::Janus(janus) => janus.publish(options, certificate).await,
+        }
+    }
+
+    /// The other connections.
+    async fn subscribe(&mut self, options: &Options, certificate: &DtlsCert) -> Result<Vec<Connection>> {
+        match self {
+            Server::Lunchroom(_) => Ok(Vec::new()),
+            Server::Janus(janus) => janus.subscribe(options, certificate).await,
         }
     }
 
