@@ -44,7 +44,7 @@ impl Connection {
             match output {
                 Output::Timeout(at) => return Some(Happened::Timeout(at)),
                 Output::Transmit(transmit) => {
-                    let datagram = transmit.contents.to_vec();
+                    let datagram = transmit.contents.into();
                     return Some(Happened::Transmit { from: transmit.source, to: transmit.destination, datagram });
                 }
                 Output::Event(event) => {
