@@ -116,7 +116,7 @@ impl Load {
     fn run(&self, flags: &[&str]) -> Result<Value> {
         let mut unshare = command::program("unshare");
         unshare.args(["--map-root-user", "--net", "sh", "-c", NETWORK, "sh", &self.client]);
-        let printed = command::output(unshare.args(&self.arguments).args(flags).env("RUST_LOG", "warn"))?;
+        let printed = command::output(unshare.args(&self.arguments).args(flags).env("LUNCHROOM_LOG", "warn"))?;
         serde_json::from_str(printed.trim()).context("the load client's figures")
     }
 }
@@ -155,8 +155,10 @@ fn picture_rows(names: &[&str], runs: &[Vec<Value>]) -> Vec<Vec<String>> {
     rows
 }
 
-/// The groups of receivers, by their distance from the last.
-const GROUPS: [(&str, fn(usize) -> bool); 3] =
+/// A group of receivers, by their distance from the last.
+type Group = (&'static str, fn(usize) -> bool);
+
+const GROUPS: [Group; 3] =
     [("300 kbit/s", |last| last == 1), ("10 % loss", |last| last == 0), ("the others", |last| last > 1)];
 
 /// What a receiver could display of the speaker.

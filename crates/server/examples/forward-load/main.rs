@@ -81,8 +81,8 @@ struct Options {
 
 /// The server that is measured.
 enum Server {
-    Lunchroom(Lunchroom),
-    Janus(Janus),
+    Lunchroom(Box<Lunchroom>),
+    Janus(Box<Janus>),
 }
 
 fn main() -> Result<()> {
@@ -156,9 +156,9 @@ fn settle(crowd: &mut Crowd, options: &Options) -> Result<Option<f64>> {
 impl Server {
     async fn start(options: &Options) -> Result<Server> {
         if options.janus {
-            Ok(Server::Janus(Janus::start(options).await?))
+            Ok(Server::Janus(Box::new(Janus::start(options).await?)))
         } else {
-            Ok(Server::Lunchroom(Lunchroom::start(options).await?))
+            Ok(Server::Lunchroom(Box::new(Lunchroom::start(options).await?)))
         }
     }
 
