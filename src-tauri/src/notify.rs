@@ -128,6 +128,7 @@ mod tests {
                 interrupted_since: None,
                 repair: None,
                 distrust,
+                lacks_key: false,
                 connected: true,
                 report: None,
                 reaction: None,
