@@ -4,7 +4,7 @@
 mod pair;
 
 use bytes::Bytes;
-use media::encoded::VideoCodec;
+use media::encoded::{EncodedFrame, VideoCodec};
 use media::level::AudioLevel;
 use pair::{ReceivedMedia, Side, picture};
 use peer::{DescriptionKind, OutgoingSound, PeerConfig, PeerEvent, Slots, TrackHandle};
@@ -97,12 +97,14 @@ fn publish(side: &Side) -> JoinHandle<()> {
         let mut tick = tokio::time::interval(Duration::from_millis(33));
         for number in 0.. {
             tick.tick().await;
-            let send = |track: &TrackHandle, size| {
+            let send = |track: &TrackHandle, height: u32, size| {
                 let keyframe = track.take_keyframe_request().is_some() || number == 0;
-                track.video(&picture(VideoCodec::Vp8, keyframe, number, size));
+                let frame = picture(VideoCodec::Vp8, keyframe, number, size);
+                let data = if keyframe { with_height(&frame.data, height) } else { frame.data };
+                track.video(&EncodedFrame { data, ..frame });
             };
-            camera.iter().zip(ENCODINGS).for_each(|(track, (_, size))| send(track, size));
-            send(&screen, SCREEN);
+            camera.iter().zip(ENCODINGS).for_each(|(track, (height, size))| send(track, height, size));
+            send(&screen, 1_080, SCREEN);
             let level = AudioLevel { below_full_scale: 20, voice: true };
             let (rtp_timestamp, data) = (number * 960, Bytes::from_static(&[0xfc, 0xff, 0xfe]));
             media.audio_captured(OutgoingSound {
@@ -114,6 +116,13 @@ fn publish(side: &Side) -> JoinHandle<()> {
             });
         }
     })
+}
+
+/// A keyframe of VP8 that says this height (RFC 6386 section 9.1).
+fn with_height(keyframe: &[u8], height: u32) -> Bytes {
+    let mut data = keyframe.to_vec();
+    data[8..10].copy_from_slice(&(height as u16).to_le_bytes());
+    data.into()
 }
 
 /// Whether pictures of this size have come from somebody.
