@@ -39,7 +39,7 @@ struct Figure {
     digits: usize,
 }
 
-const FIGURES: [Figure; 13] = [
+const FIGURES: [Figure; 14] = [
     Figure { name: "packets a core-second", of: |run| run["packets_per_core_second"].as_f64(), digits: 0 },
     Figure { name: "Mbit/s a core", of: |run| run["mbit_per_core_second"].as_f64(), digits: 0 },
     Figure { name: "packets/s", of: |run| Some(run["packets"].as_f64()? / run["seconds"].as_f64()?), digits: 0 },
@@ -57,6 +57,8 @@ const FIGURES: [Figure; 13] = [
         digits: 0,
     },
     Figure { name: "cores of the load client", of: |run| run["client_cores"].as_f64(), digits: 2 },
+    // If this is not nearly 0, the figures are worth little.
+    Figure { name: "cores of other programs", of: |run| run["other_cores"].as_f64(), digits: 2 },
 ];
 
 /// Servers and load client share this machine, so nothing else may run.

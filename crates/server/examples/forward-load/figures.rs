@@ -20,6 +20,8 @@ pub(crate) struct Measured {
     /// Before and after.
     pub(crate) server: [Usage; 2],
     pub(crate) own: [Usage; 2],
+    /// CPU time of all programs in between.
+    pub(crate) machine_s: f64,
 }
 
 /// `packets` have something in them and are counted where they arrive; `datagrams` are all, with RTCP and checks. `shown_ms` is
@@ -58,6 +60,7 @@ pub(crate) fn report(crowd: &mut Crowd, measured: &Measured) -> Value {
         "keyframes_requested_of_publishers": sum(&|one| one.tally.requested),
         "keyframes_requested_by_receivers": sum(&|one| one.tally.requests),
         "client_cores": own_cpu_s / measured.seconds,
+        "other_cores": (measured.machine_s - cpu_s - own_cpu_s).max(0.0) / measured.seconds,
         "receivers": shown,
     })
 }

@@ -108,11 +108,19 @@ fn measure(options: &Options, runtime: &Runtime) -> Result<Value> {
     let settled_s = settle(&mut crowd, options)?;
     crowd.run(Instant::now() + WARM_UP, |_| false)?;
     crowd.clear();
-    let (began, before, own) = (Instant::now(), Usage::of(pid)?, Usage::of(std::process::id())?);
+    let used = || Ok::<_, anyhow::Error>((Usage::of(pid)?, Usage::of(std::process::id())?, Usage::of_machine()?));
+    let (began, before) = (Instant::now(), used()?);
     crowd.run(began + Duration::from_secs(options.seconds), |_| false)?;
-    let (after, own_after) = (Usage::of(pid)?, Usage::of(std::process::id())?);
-    let seconds = began.elapsed().as_secs_f64();
-    Ok(report(&mut crowd, &Measured { began, seconds, settled_s, server: [before, after], own: [own, own_after] }))
+    let after = used()?;
+    let measured = Measured {
+        began,
+        seconds: began.elapsed().as_secs_f64(),
+        settled_s,
+        server: [before.0, after.0],
+        own: [before.1, after.1],
+        machine_s: after.2 - before.2,
+    };
+    Ok(report(&mut crowd, &measured))
 }
 
 /// Runs until all are connected.

@@ -1,6 +1,6 @@
 //! CPU time and memory of a process (proc(5)).
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 /// The unit of CPU time on Linux: a hundredth of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -28,6 +28,15 @@ impl Usage {
             rss_mib: rss.trim().trim_end_matches(" kB").trim().parse::<f64>()? / 1024.0,
             threads: ticks(17)? as usize,
         })
+    }
+
+    /// Seconds of all CPUs together in which they were not idle, since the machine started.
+    pub(crate) fn of_machine() -> Result<f64> {
+        let stat = std::fs::read_to_string("/proc/stat")?;
+        let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+        let ticks: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
+        let [user, nice, system, _idle, _waiting, irq, softirq, steal, ..] = ticks[..] else { bail!("no CPU times") };
+        Ok((user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND)
     }
 
     pub(crate) fn cpu_s(&self) -> f64 {
