@@ -3,8 +3,6 @@
 //! The server runs as a separate process, `lunchroom-server` or Janus, so that its CPU time is measured alone. Some people
 //! publish a camera and a voice; nobody decodes. One thread drives all clients. Prints one JSON object.
 
-#![cfg(target_os = "linux")]
-
 mod connection;
 mod crowd;
 mod display;
