@@ -194,7 +194,9 @@ fn views(run: &Value, is_in: fn(usize) -> bool) -> Vec<View> {
         let times: Vec<f64> = times.chain([seconds * 1_000.0]).collect();
         let frozen = freezes(&times);
         let frames = (times.len() - 1) as f64;
-        View { fps: frames / seconds, freezes: frozen.len() as f64, frozen_s: frozen.iter().sum::<f64>() / 1_000.0 }
+        // The sum of nothing is -0.
+        let frozen_s = frozen.iter().sum::<f64>().abs() / 1_000.0;
+        View { fps: frames / seconds, freezes: frozen.len() as f64, frozen_s }
     };
     chosen.map(view).collect()
 }
