@@ -57,10 +57,7 @@ impl Server {
         let encryption = tls::encryption(&config)?;
         let interface =
             Interface::new(config.ui_dir.as_deref()).map_err(|error| StartError::Config(format!("ui-dir: {error}")))?;
-        let secret = match &config.secret {
-            Some(secret) => secret.clone(),
-            None => data::secret(config.data_dir.as_deref())?,
-        };
+        let secret = relay_secret(&config)?;
         let listening = |source| StartError::Listen { address: config.listen, source };
         let socket = TcpListener::bind(config.listen).await.map_err(listening)?;
         let addr = socket.local_addr().map_err(listening)?;
@@ -166,6 +163,14 @@ impl Server {
         if let Some(forwarding) = self.forwarding {
             forwarding.stop().await;
         }
+    }
+}
+
+/// The secret of the relay's credentials: from the settings, or from the data folder.
+fn relay_secret(config: &Config) -> Result<String, StartError> {
+    match &config.secret {
+        Some(secret) => Ok(secret.clone()),
+        None => data::secret(config.data_dir.as_deref()),
     }
 }
 
