@@ -19,6 +19,9 @@ const MODULES: &[&str] = &["puppeteer-core", "axe-core"];
 /// The test files that take longest, which are started first. All others follow.
 const LONG: &[&str] = &["layout.test.mjs", "screens.test.mjs", "door.test.mjs", "messages.test.mjs"];
 
+/// The test files that are run after all others, one at a time: calls of several browsers, which need the whole machine.
+const ALONE: &[&str] = &["forwarded.test.mjs"];
+
 /// The tests take four minutes. If the browser does not work, every single test waits for it.
 const PATIENCE: Patience = Patience { silence: Duration::from_secs(10 * 60), whole: Duration::from_secs(20 * 60) };
 
@@ -34,17 +37,25 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
         println!("{SKIP_MARK}: no node, Chromium or modules for it; see setup above");
         return Ok(Tally { skipped: 1, ..Tally::default() });
     };
-    let log = workspace.reports().join("screens.log");
     std::fs::create_dir_all(workspace.reports())?;
-    let mut file = File::create(&log).with_context(|| log.display().to_string())?;
+    let log = workspace.reports().join("screens.log");
+    let mut log = File::create(&log).with_context(|| log.display().to_string())?;
+    let (alone, others): (Vec<_>, Vec<_>) = files(&folder.join("ui"))?.into_iter().partition(|file| is_run_alone(file));
+    let mut tally = run_files(&chromium, &others, 2, &mut log)?;
+    tally += run_files(&chromium, &alone, 1, &mut log)?;
+    Ok(tally)
+}
+
+/// Runs these files, so many at the same time.
+fn run_files(chromium: &Path, files: &[PathBuf], at_once: usize, log: &mut File) -> Result<Tally> {
     let mut tap = String::new();
     let mut node = command::program("node");
-    node.args(["--test", "--test-reporter=tap", "--test-concurrency=2"]).env("CHROMIUM", chromium);
+    node.args(["--test", "--test-reporter=tap"]).arg(format!("--test-concurrency={at_once}")).env("CHROMIUM", chromium);
     // A failed test leaves its page open, which must not keep the tests from ending. Node knows this from 20.14 on.
     if command::succeeds(command::program("node").args(["--test-force-exit", "--eval", "0"])) {
         node.arg("--test-force-exit");
     }
-    node.args(files(&folder.join("ui"))?);
+    node.args(files);
     let mut left = 0;
     let succeeded = follow::run(&mut node, PATIENCE, |line| {
         left = match is_failure(line) {
@@ -56,7 +67,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Tally> {
             println!("{line}");
         }
         tap.extend([line, "\n"]);
-        writeln!(file, "{line}").context("screens.log")
+        writeln!(log, "{line}").context("screens.log")
     })?;
     Ok(count(&tap, succeeded))
 }
@@ -72,6 +83,10 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     names.sort_by_key(|name| (LONG.iter().position(|long| long == name).unwrap_or(LONG.len()), name.clone()));
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+fn is_run_alone(file: &Path) -> bool {
+    ALONE.iter().any(|name| file.ends_with(name))
 }
 
 fn is_failure(line: &str) -> bool {
@@ -107,6 +122,7 @@ mod tests {
         let files = files(&folder).expect("the folder");
         assert!(files.iter().zip(LONG).all(|(file, long)| file.ends_with(long)), "{files:?}");
         assert!(files.iter().any(|file| file.ends_with("order.test.mjs")), "{files:?}");
+        assert_eq!(files.iter().filter(|file| is_run_alone(file)).count(), ALONE.len(), "{files:?}");
         assert!(!files.iter().any(|file| file.ends_with("scenes.mjs")), "{files:?}");
     }
 
