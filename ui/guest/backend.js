@@ -262,6 +262,7 @@ export class GuestBackend {
       tracks: () => ({ audio: this.#media.tracks.microphone, camera: this.#media.tracks.camera, screen: this.#ownShare.track }),
       savesData: () => this.current().settings.data_saver,
       receivesDirectly: id => CallSound.receivesDirectly(call, id),
+      displaysDirectly: (id, kind) => this.#pictures.displays(kind === 'camera' ? 'camera' : 'share', id, this.#directTrack(id, kind)),
       sendsFiles: key => this.#files.needsConnection(key),
     });
   }
@@ -474,10 +475,15 @@ export class GuestBackend {
   /** What a picture shows: what comes the way that the room's media goes now, or else what still comes the other way. @param {Picture} picture @returns {MediaStreamTrack | null} */
   #trackOf(picture) {
     if (picture.kind === 'own') return this.#media.tracks.camera;
-    const peer = this.#call?.peers.get(picture.id), isShare = picture.kind === 'share';
-    const direct = (isShare ? peer?.screen : peer?.camera?.receiver.track) ?? null;
-    const forwarded = this.#forwarding?.lineOf(picture.id, isShare ? 'screen' : 'camera')?.transceiver.receiver.track ?? null;
+    const kind = picture.kind === 'share' ? 'screen' : 'camera', direct = this.#directTrack(picture.id, kind);
+    const forwarded = this.#forwarding?.lineOf(picture.id, kind)?.transceiver.receiver.track ?? null;
     return this.#call?.forwarded || !direct || direct.muted ? forwarded ?? direct : direct;
+  }
+
+  /** What a direct connection receives of somebody. @param {string} id @param {'camera' | 'screen'} kind @returns {MediaStreamTrack | null} */
+  #directTrack(id, kind) {
+    const peer = this.#call?.peers.get(id);
+    return (kind === 'screen' ? peer?.screen : peer?.camera?.receiver.track) ?? null;
   }
 
   /** Measures the displayed cameras. A camera that is off keeps its last size, so that it starts at full size when switched on. */

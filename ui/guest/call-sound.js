@@ -43,7 +43,8 @@ export class CallSound {
       const usesDirect = call.forwarded ? !line : receivesDirectly || !line;
       if (!call.forwarded && receivesDirectly) silent.push(id);
       const source = usesDirect ? receiver : line?.transceiver.receiver;
-      if (receiver && usesDirect) playing.set(id, receiver.track);
+      // Before anything arrives there, it is played too: an element needs a while until it sounds.
+      if (receiver && (usesDirect || !call.forwarded)) playing.set(id, receiver.track);
       this.#measure(id, source);
     }
     for (const { name, transceiver } of forwarding.voices) playing.set(name, transceiver.receiver.track);

@@ -17,8 +17,10 @@ import { FORWARDER, Forwarder, PICTURES } from './forwarder.js';
 
 /** The name of the feature in a hello. */
 export const FEATURE = 'forwarding';
-/** How long both ways go on after the new one works, and how long the old one waits for it at most: direct connections after the forwarder works, and the forwarder after the room is direct, ms. */
-const OVERLAP_MS = 1_000, DIRECT_MS = 8_000, FORWARDER_MS = 20_000;
+/** How long a direct connection goes on after the forwarder has replaced it, and how long at most after the forwarder works, ms. */
+const DIRECT_OVERLAP_MS = 1_000, DIRECT_MS = 8_000;
+/** How long the forwarder goes on after direct connections have replaced it, and how long at most after the room is direct, ms. Others may still need what we send there, and do not say so. */
+const FORWARDER_OVERLAP_MS = 3_000, FORWARDER_MS = 20_000;
 /** How often it is looked whether an old way is no longer needed, ms. */
 const LOOK_MS = 250;
 /** Shortest time between two messages about what is displayed, ms. */
@@ -98,8 +100,8 @@ export class Forwarding extends EventTarget {
 
   /**
    * @param {Call} call
-   * @param {{ tracks: () => OwnTracks, savesData: () => boolean, receivesDirectly: (id: string) => boolean, sendsFiles: (key: string) => boolean }} page
-   *   what the page sends, whether it receives somebody over a direct connection, and whether files are sent there
+   * @param {{ tracks: () => OwnTracks, savesData: () => boolean, receivesDirectly: (id: string) => boolean, displaysDirectly: (id: string, kind: 'camera' | 'screen') => boolean, sendsFiles: (key: string) => boolean }} page
+   *   what the page sends, whether it hears somebody and displays a picture of them over a direct connection, and whether files are sent there
    */
   constructor(call, page) {
     super();
@@ -383,29 +385,40 @@ export class Forwarding extends EventTarget {
     for (const id of this.call.peers.keys()) {
       const person = this.call.people.get(id);
       if (person && this.page.sendsFiles(person.participant.key)) continue;
-      if (isLate || person && this.#isReplaced(id, this.#keys?.isKeyUsed === true && this.#isReceived(person))) this.call.closeDirect(id);
+      if (isLate || person && this.#isReplaced(id, this.#keys?.isKeyUsed === true && this.#isReceived(person), DIRECT_OVERLAP_MS)) this.call.closeDirect(id);
     }
   }
 
   /** Whether the media of somebody comes through the forwarder, or nothing is to come. @param {Person} person */
   #isReceived({ participant: { id, media } }) {
-    const awaited = /** @type {Stream[]} */ ([...(media.microphone ? ['audio'] : []), ...JSON.parse(this.#view).filter((/** @type {Displayed} */ one) => one.id === id).map((/** @type {Displayed} */ one) => one.kind)]);
+    const awaited = [...(media.microphone ? /** @type {const} */ (['audio']) : []), ...this.#displayedOf(id)];
     return awaited.every(stream => this.lineOf(id, stream));
   }
 
-  /** Whether everybody is connected directly. */
+  /** The pictures of somebody that are displayed. @param {string} id @returns {('camera' | 'screen')[]} */
+  #displayedOf(id) {
+    return JSON.parse(this.#view).filter((/** @type {Displayed} */ one) => one.id === id).map((/** @type {Displayed} */ one) => one.kind);
+  }
+
+  /** Whether everybody is connected directly, and received. */
   #isForwarderReplaced() {
     if (this.#directAt === null) return false;
     const all = [...this.call.people.values()].filter(person => !person.distrust);
-    const works = all.every(({ participant: { id, media } }) => this.call.peers.get(id)?.pc.connectionState === 'connected' && (!media.microphone || this.page.receivesDirectly(id)));
-    return this.clock.now() - this.#directAt >= FORWARDER_MS || this.#isReplaced(FORWARDER, works);
+    const works = all.every(person => this.#isDirect(person));
+    return this.clock.now() - this.#directAt >= FORWARDER_MS || this.#isReplaced(FORWARDER, works, FORWARDER_OVERLAP_MS);
   }
 
-  /** Whether a new way has worked for a while. @param {string} way @param {boolean} works */
-  #isReplaced(way, works) {
+  /** Whether the media of somebody comes over a direct connection, or nothing is to come. @param {Person} person */
+  #isDirect({ participant: { id, media } }) {
+    const isConnected = this.call.peers.get(id)?.pc.connectionState === 'connected';
+    return isConnected && (!media.microphone || this.page.receivesDirectly(id)) && this.#displayedOf(id).every(kind => this.page.displaysDirectly(id, kind));
+  }
+
+  /** Whether a new way has worked for so long. @param {string} way @param {boolean} works @param {number} overlap ms */
+  #isReplaced(way, works, overlap) {
     if (!works) this.#replacedAt.delete(way);
     else if (!this.#replacedAt.has(way)) this.#replacedAt.set(way, this.clock.now());
-    return this.clock.now() - (this.#replacedAt.get(way) ?? Infinity) >= OVERLAP_MS;
+    return this.clock.now() - (this.#replacedAt.get(way) ?? Infinity) >= overlap;
   }
 
   #emit() {

@@ -62,6 +62,12 @@ export class Pictures {
     return visible.map(({ video }) => video.getBoundingClientRect()).map(({ width, height }) => ({ width: width * devicePixelRatio, height: height * devicePixelRatio }));
   }
 
+  /** Whether this track is what is drawn wherever a picture is displayed. @param {Exclude<Picture, { kind: 'own' }>['kind']} kind @param {string} id participant @param {MediaStreamTrack | null} track */
+  displays(kind, id, track) {
+    const all = [...this.#shown].filter(({ picture }) => picture.kind === kind && picture.id === id);
+    return track !== null && all.every(shown => shown.track === track && drawnTrack(shown.video) === track);
+  }
+
   /** Shows the largest picture of others in the browser's small window, or no longer. @throws {{ code: string }} */
   async showSmall() {
     if (document.pictureInPictureElement) return document.exitPictureInPicture();
@@ -118,6 +124,11 @@ export class Pictures {
     video.srcObject = null;
     video.remove();
   }
+}
+
+/** The track of which something is drawn. @param {HTMLVideoElement} video */
+function drawnTrack({ srcObject, classList }) {
+  return classList.contains('drawn') && srcObject instanceof MediaStream ? srcObject.getVideoTracks()[0] : undefined;
 }
 
 /** @param {MediaStreamTrack | null} track */

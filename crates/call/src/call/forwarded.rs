@@ -25,7 +25,10 @@ const SCREEN_PRIORITY: u8 = 2;
 const OVERLAP: Duration = Duration::from_secs(1);
 /// The same where nothing arrives on the second way: most people are silent, and some have their cameras off.
 const LONGEST_OVERLAP: Duration = Duration::from_secs(8);
-/// How long the forwarder goes on after a room has become direct.
+/// How long the connection to the forwarder goes on after direct connections have replaced it. Others may still need what
+/// we send there, and do not say so.
+const FORWARDER_OVERLAP: Duration = Duration::from_secs(3);
+/// How long it goes on at most after a room has become direct.
 const ENDING: Duration = Duration::from_secs(20);
 /// How long a participant's frame key may take before its absence is shown.
 const FRAME_KEY_PATIENCE: Duration = Duration::from_secs(5);
@@ -176,7 +179,7 @@ impl Forwarding {
         let mut end = None;
         for other in others.iter().filter(|other| other.is_seated() && other.is_trusted()) {
             let Some(since) = other.works_directly_since() else { return Some(until) };
-            end = end.max(Some(since + OVERLAP));
+            end = end.max(Some(since + FORWARDER_OVERLAP));
         }
         Some(end.map_or(until, |end| end.min(until)))
     }
